@@ -1,0 +1,25 @@
+//! The Tidemill contract as Rust types, generated from `proto/` at build time.
+//!
+//! Features: `client` and `server` add the gRPC stubs (both on by default); without them only the messages are compiled.
+
+/// Package `tidemill.v1`.
+pub mod tidemill {
+    /// Version 1 of the contract. The comments live in the `.proto` files.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/tidemill.v1.rs"));
+    }
+}
+
+/// Foreign packages that the contract uses.
+pub mod google {
+    /// Package `google.rpc`: the standard error model.
+    pub mod rpc {
+        include!(concat!(env!("OUT_DIR"), "/google.rpc.rs"));
+    }
+}
+
+pub use tidemill::v1;
+
+/// The encoded `FileDescriptorSet` of the contract and its imports, for server reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/tidemill_descriptor.bin"));

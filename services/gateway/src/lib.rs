@@ -1,0 +1,1 @@
+//! Takes tasks in: validates, admits, stores

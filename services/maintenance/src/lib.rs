@@ -1,0 +1,1 @@
+//! Promotes, reaps, expires, purges and reconciles, without a leader

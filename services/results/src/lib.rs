@@ -1,0 +1,1 @@
+//! Answers what became of tasks, and streams their logs

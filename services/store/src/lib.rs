@@ -1,0 +1,1 @@
+//! All that Tidemill says to Redis: one atomic script for each transition

@@ -1,0 +1,1 @@
+//! The tidemill binary: every role, dev, and the client commands

@@ -1,0 +1,1 @@
+//! Leases tasks for handler processes and keeps their leases alive
