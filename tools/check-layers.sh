@@ -15,7 +15,7 @@ trap 'rm -rf "$copy"' EXIT
 cd "$copy"
 
 # The same check as `make lint`. Offline once the first run has filled Cargo's cache, so that no broken edge costs a look at the registry.
-check() { cargo deny --workspace "$@" check --hide-inclusion-graph bans >"$copy/deny.log" 2>&1; }
+check() { cargo deny --log-level error --workspace "$@" check --hide-inclusion-graph bans >"$copy/deny.log" 2>&1; }
 
 if ! check; then
     cat "$copy/deny.log" >&2

@@ -11,7 +11,6 @@
 //! | [`grpc`] | the public port: explicit limits, TLS, reflection, draining |
 //! | [`admin`] | the private port: `/livez`, `/readyz`, `/metrics`, health |
 //! | [`status`] | the one place where errors become gRPC statuses |
-//! | [`clock`] | the one place that reads the wall clock |
 //!
 //! ```text
 //!  signals ──▶ Shutdown ──▶ Health: not ready ──▶ grpc: GOAWAY, drain, cut ──▶ Supervisor: wait, abort, report
@@ -22,7 +21,6 @@
 //! Everything here runs on a `current_thread` runtime as well as on a multi-threaded one.
 
 pub mod admin;
-pub mod clock;
 pub mod config;
 pub mod grpc;
 pub mod health;

@@ -39,8 +39,19 @@ impl Name {
     pub fn new(text: &str) -> Result<Self, IdError> {
         let bytes = text.as_bytes();
         let starts_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric);
-        let all_known = bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if starts_well && all_known && bytes.len() <= NAME_MAX_BYTES { Ok(Self(text.into())) } else { Err(IdError::Name) }
+        let all_known = bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if starts_well && all_known && bytes.len() <= NAME_MAX_BYTES {
+            Ok(Self(text.into()))
+        } else {
+            Err(IdError::Name)
+        }
+    }
+
+    /// `default`, the queue of requests that name none.
+    pub fn default_queue() -> Self {
+        Self("default".into())
     }
 
     /// The text.
@@ -57,9 +68,17 @@ impl Namespace {
     /// Validates the text.
     pub fn new(text: &str) -> Result<Self, IdError> {
         let bytes = text.as_bytes();
-        let starts_well = bytes.first().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let all_known = bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
-        if starts_well && all_known && bytes.len() <= NAMESPACE_MAX_BYTES { Ok(Self(text.into())) } else { Err(IdError::Namespace) }
+        let starts_well = bytes
+            .first()
+            .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let all_known = bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+        if starts_well && all_known && bytes.len() <= NAMESPACE_MAX_BYTES {
+            Ok(Self(text.into()))
+        } else {
+            Err(IdError::Namespace)
+        }
     }
 
     /// The text.
@@ -95,7 +114,11 @@ text_traits!(Namespace);
 /// The route of a queue: the first 12 bits of SHA-256(namespace, 0, queue). A task's id carries it, so that the shard of a task
 /// (`route mod S`) is found from the id alone and survives a change of S.
 pub fn route(namespace: &Namespace, queue: &Name) -> u16 {
-    let digest = Sha256::new().chain_update(namespace.as_str()).chain_update([0]).chain_update(queue.as_str()).finalize();
+    let digest = Sha256::new()
+        .chain_update(namespace.as_str())
+        .chain_update([0])
+        .chain_update(queue.as_str())
+        .finalize();
     (u16::from(digest[0]) << 4) | u16::from(digest[1] >> 4)
 }
 
@@ -192,7 +215,11 @@ impl FromStr for LeaseToken {
         fence.copy_from_slice(&bytes[17..21]);
         let mut nonce = [0; 16];
         nonce.copy_from_slice(&bytes[21..]);
-        Ok(Self { task, fence: u32::from_be_bytes(fence), nonce })
+        Ok(Self {
+            task,
+            fence: u32::from_be_bytes(fence),
+            nonce,
+        })
     }
 }
 

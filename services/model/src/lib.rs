@@ -10,6 +10,9 @@
 pub mod id;
 pub mod op;
 pub mod record;
+pub mod reference;
 pub mod retry;
+pub mod snapshot;
 pub mod state;
 pub mod transition;
+pub mod wire;

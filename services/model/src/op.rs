@@ -84,12 +84,10 @@ pub struct Idempotency {
 pub struct NewTask {
     /// Its id; must carry the route of its queue.
     pub id: TaskId,
-    /// What is stored. `key_digest` and `expires` agree with the fields below.
+    /// What is stored. `key_digest` agrees with `idempotency`.
     pub record: NewRecord,
     /// When it may run.
     pub start: Start,
-    /// Expire this many ms after the store took it in.
-    pub expires_in_ms: Option<u64>,
     /// Idempotency key.
     pub idempotency: Option<Idempotency>,
     /// Limit of unfinished tasks in the queue; 0: none.

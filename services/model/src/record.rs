@@ -7,8 +7,8 @@
 //!
 //! The header has fixed offsets that the store's scripts read and change; its first byte is the layout. `names` is
 //! `u8 length, "<namespace>/<queue>", u8 length, "<kind>"`, so that scripts can name the indexes of a task. `policy` is there when
-//! [`flags::POLICY`] is set: `u32 retention in seconds (0: default)`, `u32 length of the input at the end of the body (0: keep it)`, and
-//! when [`flags::KEY`] is set: 16 bytes, the digest of the idempotency key. All numbers are big-endian. Each transition appends exactly
+//! [`flags::POLICY`] is set: `u32 retention in seconds (0: default)`, `u32 length of the input at the end of the body (0: keep it)`,
+//! `u48 expires_in in ms (0: never)`; and when [`flags::KEY`] is set: 16 bytes, the digest of the idempotency key. All numbers are big-endian. Each transition appends exactly
 //! one state event, so there are `version` of them. Offsets are frozen; a release reads this layout and the one before.
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +26,8 @@ pub const LAYOUT: u8 = 1;
 pub const HEADER_BYTES: usize = 64;
 /// Length of one state event in bytes.
 pub const EVENT_BYTES: usize = 13;
+const POLICY_BYTES: usize = 14;
+const KEY_BYTES: usize = 16;
 
 /// Bits of the header's flags byte.
 pub mod flags {
@@ -112,7 +114,9 @@ pub struct Header {
 impl Header {
     /// Reads the first 64 bytes of a record.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
-        let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(RecordError::Damaged("shorter than its header"))?;
+        let bytes: &[u8; HEADER_BYTES] = bytes
+            .first_chunk()
+            .ok_or(RecordError::Damaged("shorter than its header"))?;
         if bytes[0] != LAYOUT {
             return Err(RecordError::Layout(bytes[0]));
         }
@@ -241,14 +245,24 @@ impl Record {
         let header = Header::parse(bytes)?;
         let (line, rest_at) = text_at(bytes, HEADER_BYTES)?;
         let (kind, mut body_at) = text_at(bytes, rest_at)?;
-        let (namespace, queue) = line.split_once('/').ok_or(RecordError::Damaged("queue without namespace"))?;
-        body_at += if header.has(flags::POLICY) { 8 } else { 0 } + if header.has(flags::KEY) { 16 } else { 0 };
-        let events_at = if with_body { HEADER_BYTES + header.body_len as usize } else { body_at };
+        let (namespace, queue) = line
+            .split_once('/')
+            .ok_or(RecordError::Damaged("queue without namespace"))?;
+        body_at += if header.has(flags::POLICY) { POLICY_BYTES } else { 0 }
+            + if header.has(flags::KEY) { KEY_BYTES } else { 0 };
+        let events_at = if with_body {
+            HEADER_BYTES + header.body_len as usize
+        } else {
+            body_at
+        };
         let outcome_at = events_at + header.version as usize * EVENT_BYTES;
         if body_at > events_at || outcome_at > bytes.len() {
             return Err(RecordError::Damaged("shorter than its events"));
         }
-        let events = bytes[events_at..outcome_at].chunks_exact(EVENT_BYTES).map(StateEvent::parse).collect::<Result<_, _>>()?;
+        let events = bytes[events_at..outcome_at]
+            .chunks_exact(EVENT_BYTES)
+            .map(StateEvent::parse)
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             namespace: Namespace::new(namespace).map_err(|_| RecordError::Damaged("namespace"))?,
             queue: Name::new(queue).map_err(|_| RecordError::Damaged("queue"))?,
@@ -287,7 +301,10 @@ impl Record {
 
     /// Unix ms of the terminal transition.
     pub fn finished_ms(&self) -> Option<u64> {
-        self.events.last().filter(|event| event.state.is_terminal()).map(|event| event.time_ms)
+        self.events
+            .last()
+            .filter(|event| event.state.is_terminal())
+            .map(|event| event.time_ms)
     }
 }
 
@@ -312,8 +329,8 @@ pub struct NewRecord {
     pub drop_input: bool,
     /// Digest of the idempotency key.
     pub key_digest: Option<[u8; 16]>,
-    /// True if the task expires.
-    pub expires: bool,
+    /// The task expires this many ms after the store took it in; 0: never. Below 2^48.
+    pub expires_in_ms: u64,
     /// The rest.
     pub body: StoredBody,
 }
@@ -331,17 +348,18 @@ impl NewRecord {
             1 + prost::length_delimiter_len(len) + len
         });
         let mut bits = 0;
-        if self.retention_s > 0 || self.drop_input {
+        if self.retention_s > 0 || self.drop_input || self.expires_in_ms > 0 {
             bits |= flags::POLICY;
             out.extend_from_slice(&self.retention_s.to_be_bytes());
             let cut = if self.drop_input { input_len as u32 } else { 0 };
             out.extend_from_slice(&cut.to_be_bytes());
+            out.extend_from_slice(&self.expires_in_ms.to_be_bytes()[2..]);
         }
         if let Some(digest) = &self.key_digest {
             bits |= flags::KEY;
             out.extend_from_slice(digest);
         }
-        bits |= if self.expires { flags::EXPIRES } else { 0 };
+        bits |= if self.expires_in_ms > 0 { flags::EXPIRES } else { 0 };
         out.extend_from_slice(&self.body.encode_to_vec());
         let body_len = (out.len() - HEADER_BYTES) as u32;
         out[0] = LAYOUT;
@@ -362,8 +380,13 @@ fn push_text(out: &mut BytesMut, text: &str) {
 
 fn text_at(bytes: &[u8], at: usize) -> Result<(&str, usize), RecordError> {
     let length = usize::from(*bytes.get(at).ok_or(RecordError::Damaged("no names"))?);
-    let text = bytes.get(at + 1..at + 1 + length).ok_or(RecordError::Damaged("cut names"))?;
-    Ok((std::str::from_utf8(text).map_err(|_| RecordError::Damaged("names"))?, at + 1 + length))
+    let text = bytes
+        .get(at + 1..at + 1 + length)
+        .ok_or(RecordError::Damaged("cut names"))?;
+    Ok((
+        std::str::from_utf8(text).map_err(|_| RecordError::Damaged("names"))?,
+        at + 1 + length,
+    ))
 }
 
 fn u48(bytes: &[u8]) -> u64 {

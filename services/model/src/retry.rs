@@ -15,7 +15,12 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 4, initial_backoff_ms: 1_000, max_backoff_ms: 600_000, multiplier: 2.0 }
+        Self {
+            max_attempts: 4,
+            initial_backoff_ms: 1_000,
+            max_backoff_ms: 600_000,
+            multiplier: 2.0,
+        }
     }
 }
 
@@ -25,7 +30,11 @@ impl RetryPolicy {
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let grown = self.initial_backoff_ms as f64 * self.multiplier.powi(exponent);
         // Also catches the infinity of a large exponent.
-        if grown >= self.max_backoff_ms as f64 { self.max_backoff_ms } else { grown as u64 }
+        if grown >= self.max_backoff_ms as f64 {
+            self.max_backoff_ms
+        } else {
+            grown as u64
+        }
     }
 
     /// The wait after the `failures`-th failure: full jitter, uniform between 0 and the ceiling. `unit` is a random number in [0, 1).
@@ -44,7 +53,10 @@ mod tests {
     #[test]
     fn ceilings_of_the_default_policy() {
         let policy = RetryPolicy::default();
-        let ceilings: Vec<u64> = [1, 2, 3, 10, 11, 100, u32::MAX].iter().map(|n| policy.ceiling_ms(*n)).collect();
+        let ceilings: Vec<u64> = [1, 2, 3, 10, 11, 100, u32::MAX]
+            .iter()
+            .map(|n| policy.ceiling_ms(*n))
+            .collect();
         assert_eq!(ceilings, [1_000, 2_000, 4_000, 512_000, 600_000, 600_000, 600_000]);
     }
 

@@ -43,9 +43,22 @@ pub enum Event {
 impl Event {
     /// Every event.
     pub const ALL: &'static [Self] = &[
-        Self::Enqueue, Self::EnqueueDelayed, Self::Promote, Self::Lease, Self::Complete, Self::CompleteTooLarge, Self::FailRetry,
-        Self::FailFinal, Self::EndRequested, Self::ReapRetry, Self::ReapFinal, Self::Release, Self::ReleaseLimit, Self::Cancel,
-        Self::CancelAck, Self::Expire,
+        Self::Enqueue,
+        Self::EnqueueDelayed,
+        Self::Promote,
+        Self::Lease,
+        Self::Complete,
+        Self::CompleteTooLarge,
+        Self::FailRetry,
+        Self::FailFinal,
+        Self::EndRequested,
+        Self::ReapRetry,
+        Self::ReapFinal,
+        Self::Release,
+        Self::ReleaseLimit,
+        Self::Cancel,
+        Self::CancelAck,
+        Self::Expire,
     ];
 
     /// Label for the chart.
@@ -87,7 +100,13 @@ pub struct Row {
 }
 
 const fn row(transition: &'static str, from: Option<TaskState>, event: Event, to: TaskState, cause: Cause) -> Row {
-    Row { transition, from, event, to, cause }
+    Row {
+        transition,
+        from,
+        event,
+        to,
+        cause,
+    }
 }
 
 /// Every legal edge. What is not here cannot happen (invariant I10). Heartbeats (T3) renew a lease and change no state; purge (T11)
@@ -101,7 +120,13 @@ pub const TABLE: &[Row] = &[
     row("T4", Some(Running), Event::CompleteTooLarge, Failed, Cause::Finished),
     row("T5", Some(Running), Event::FailRetry, Scheduled, Cause::Retry),
     row("T5", Some(Running), Event::FailFinal, Failed, Cause::Finished),
-    row("T5/T6/T7", Some(Running), Event::EndRequested, Cancelled, Cause::Finished),
+    row(
+        "T5/T6/T7",
+        Some(Running),
+        Event::EndRequested,
+        Cancelled,
+        Cause::Finished,
+    ),
     row("T5/T6/T7", Some(Running), Event::EndRequested, Expired, Cause::Finished),
     row("T6", Some(Running), Event::ReapRetry, Scheduled, Cause::Crashed),
     row("T6", Some(Running), Event::ReapFinal, Failed, Cause::Finished),
@@ -124,7 +149,9 @@ pub fn rows(from: Option<TaskState>, event: Event) -> impl Iterator<Item = &'sta
 
 /// True if a task may go from `from` to `to` with `cause` written to its log.
 pub fn is_legal(from: Option<TaskState>, to: TaskState, cause: Cause) -> bool {
-    TABLE.iter().any(|row| row.from == from && row.to == to && row.cause == cause)
+    TABLE
+        .iter()
+        .any(|row| row.from == from && row.to == to && row.cause == cause)
 }
 
 /// The lifecycle as a Mermaid state diagram, for the documentation.
@@ -132,7 +159,12 @@ pub fn mermaid() -> String {
     let mut chart = String::from("stateDiagram-v2\n");
     for row in TABLE {
         let from = row.from.map_or("[*]", TaskState::name);
-        chart.push_str(&format!("    {from} --> {}: {} {}\n", row.to.name(), row.transition, row.event.label()));
+        chart.push_str(&format!(
+            "    {from} --> {}: {} {}\n",
+            row.to.name(),
+            row.transition,
+            row.event.label()
+        ));
     }
     for state in TaskState::ALL.iter().filter(|state| state.is_terminal()) {
         chart.push_str(&format!("    {} --> [*]: T11 purge\n", state.name()));
@@ -157,9 +189,10 @@ mod tests {
                     (Some(_), Event::Cancel | Event::Expire) => true,
                     (Some(Scheduled), event) => *event == Event::Promote,
                     (Some(Queued), event) => *event == Event::Lease,
-                    (Some(Running), event) => {
-                        !matches!(event, Event::Enqueue | Event::EnqueueDelayed | Event::Promote | Event::Lease)
-                    }
+                    (Some(Running), event) => !matches!(
+                        event,
+                        Event::Enqueue | Event::EnqueueDelayed | Event::Promote | Event::Lease
+                    ),
                     _ => false,
                 };
                 assert_eq!(allowed, expected, "{from:?} {event:?}");

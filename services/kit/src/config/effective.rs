@@ -11,7 +11,9 @@ const MASK: &str = "***";
 /// Whether the value under this key must not be shown: any part of its name says so.
 pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["password", "secret", "token", "pepper"].iter().any(|word| key.contains(word))
+    ["password", "secret", "token", "pepper"]
+        .iter()
+        .any(|word| key.contains(word))
 }
 
 pub(super) fn render(known: &BTreeMap<String, Value>, set: &BTreeMap<String, Setting>) -> String {
@@ -21,7 +23,10 @@ pub(super) fn render(known: &BTreeMap<String, Value>, set: &BTreeMap<String, Set
         let setting = set.get(key);
         let value = masked(key, setting.map_or(default, |setting| &setting.value));
         let source = setting.map_or_else(String::new, |setting| format!("  # {}", setting.source));
-        sections.entry(section).or_default().push(format!("{name} = {value}{source}\n"));
+        sections
+            .entry(section)
+            .or_default()
+            .push(format!("{name} = {value}{source}\n"));
     }
     let mut text = String::new();
     for (section, lines) in sections {
@@ -39,16 +44,21 @@ fn masked(key: &str, value: &Value) -> Value {
         _ if is_secret(key) => Value::String(MASK.to_owned()),
         Value::String(text) => Value::String(without_password(text)),
         Value::Array(items) => Value::Array(items.iter().map(|item| masked(key, item)).collect()),
-        Value::Table(table) => {
-            Value::Table(table.iter().map(|(name, inner)| (name.clone(), masked(name, inner))).collect())
-        }
+        Value::Table(table) => Value::Table(
+            table
+                .iter()
+                .map(|(name, inner)| (name.clone(), masked(name, inner)))
+                .collect(),
+        ),
         _ => value.clone(),
     }
 }
 
 /// `redis://user:pass@host` becomes `redis://user:***@host`.
 fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_end);
     match authority.rsplit_once('@') {

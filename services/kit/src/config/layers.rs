@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::{
-    effective, 
+    effective,
     error::{ConfigError, Problem, Source},
     nearest::nearest,
     value::{conform, parse, type_name},
@@ -29,6 +29,7 @@ const PREFIX: &str = "TIDEMILL_";
 
 /// The process's environment, without variables that are not UTF-8: no known one needs other text.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the place that the rule points to")]
 pub fn process_environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -76,7 +77,12 @@ impl Layers {
                 problems.push(Problem::Whole(message));
             }
         }
-        Self { defaults, known, set: BTreeMap::new(), problems }
+        Self {
+            defaults,
+            known,
+            set: BTreeMap::new(),
+            problems,
+        }
     }
 
     /// Adds a TOML file. A file that cannot be read is a problem: whoever names one wants it used.
@@ -128,10 +134,11 @@ impl Layers {
     /// [`CLIENT_VARIABLES`]. Pass [`process_environment`] in a program, a list in a test.
     #[must_use]
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>, ignored: &[&str]) -> Self {
-        let keys: BTreeMap<String, String> =
-            self.known.keys().map(|key| (variable_name(key), key.clone())).collect();
-        let mut ours: Vec<(String, String)> =
-            variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let keys: BTreeMap<String, String> = self.known.keys().map(|key| (variable_name(key), key.clone())).collect();
+        let mut ours: Vec<(String, String)> = variables
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .collect();
         ours.sort();
         for (name, text) in ours {
             if let Some(key) = keys.get(&name) {
@@ -139,7 +146,11 @@ impl Layers {
             } else if !ignored.iter().any(|pattern| matches(pattern, &name)) {
                 let nearest = nearest(&name, keys.keys().map(String::as_str));
                 let source_ = Source::Environment(name.clone());
-                self.problems.push(Problem::UnknownKey { key: name, source_, nearest });
+                self.problems.push(Problem::UnknownKey {
+                    key: name,
+                    source_,
+                    nearest,
+                });
             }
         }
         self
@@ -164,8 +175,7 @@ impl Layers {
         if let Some(error) = ConfigError::from_problems(self.problems.clone()) {
             return Err(error);
         }
-        T::deserialize(Value::Table(self.merged(self.set.iter())))
-            .map_err(|whole| self.blame::<T>(&whole.to_string()))
+        T::deserialize(Value::Table(self.merged(self.set.iter()))).map_err(|whole| self.blame::<T>(&whole.to_string()))
     }
 
     /// The result as TOML, each value that is not a default with its source as a comment, secrets masked: for `config show` and logs.
@@ -178,7 +188,11 @@ impl Layers {
     #[must_use]
     pub fn source_of(&self, key: &str) -> Option<Source> {
         self.known.get(key)?;
-        Some(self.set.get(key).map_or(Source::Defaults, |setting| setting.source.clone()))
+        Some(
+            self.set
+                .get(key)
+                .map_or(Source::Defaults, |setting| setting.source.clone()),
+        )
     }
 
     /// Finds which settings `T` refuses, by trying each of them alone on the defaults: serde does not say where it was.
@@ -226,7 +240,10 @@ impl Layers {
 
     fn is_section(&self, key: &str) -> bool {
         let start = format!("{key}.");
-        self.known.range(start.clone()..).next().is_some_and(|(key, _)| key.starts_with(&start))
+        self.known
+            .range(start.clone()..)
+            .next()
+            .is_some_and(|(key, _)| key.starts_with(&start))
     }
 
     fn wrong_type(&mut self, key: String, expected: &'static str, source_: Source) {
@@ -240,11 +257,17 @@ impl Layers {
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start))
+    pattern
+        .strip_suffix('*')
+        .map_or(pattern == name, |start| name.starts_with(start))
 }
 
 fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
+    }
 }
 
 fn flatten(prefix: &str, table: &Table, known: &mut BTreeMap<String, Value>) {

@@ -12,8 +12,13 @@ use serde::{
 pub struct HumanDuration(pub Duration);
 
 /// Unit and its length in milliseconds, longest first.
-const TIME_UNITS: [(&str, u64); 5] =
-    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const TIME_UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 
 impl HumanDuration {
     /// A number of seconds, for defaults in code.
@@ -60,7 +65,9 @@ impl FromStr for HumanDuration {
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
-        let exact = TIME_UNITS.iter().find(|(_, scale)| millis != 0 && millis % scale == 0);
+        let exact = TIME_UNITS
+            .iter()
+            .find(|(_, scale)| millis != 0 && millis.is_multiple_of(*scale));
         match exact {
             Some((unit, scale)) => write!(f, "{}{unit}", millis / scale),
             None => f.write_str("0s"),
@@ -73,8 +80,13 @@ impl fmt::Display for HumanDuration {
 pub struct ByteSize(pub u64);
 
 /// Unit and its size in bytes, largest first.
-const SIZE_UNITS: [(&str, u64); 5] =
-    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const SIZE_UNITS: [(&str, u64); 5] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
 impl ByteSize {
     /// A number of KiB, for defaults in code.
@@ -119,7 +131,9 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exact = SIZE_UNITS.iter().find(|(_, scale)| self.0 != 0 && self.0 % scale == 0);
+        let exact = SIZE_UNITS
+            .iter()
+            .find(|(_, scale)| self.0 != 0 && self.0.is_multiple_of(*scale));
         match exact {
             Some((unit, scale)) => write!(f, "{}{unit}", self.0 / scale),
             None => f.write_str("0"),

@@ -35,9 +35,9 @@ pub(super) fn parse(default: &Value, text: &str) -> Option<Value> {
         Value::Float(_) => trimmed.parse().ok().map(Value::Float),
         Value::Boolean(_) => trimmed.parse().ok().map(Value::Boolean),
         Value::Datetime(_) => trimmed.parse().ok().map(Value::Datetime),
-        Value::Array(items) if trimmed.starts_with('[') => {
-            toml_value(trimmed).filter(Value::is_array).filter(|value| elements_fit(items, value))
-        }
+        Value::Array(items) if trimmed.starts_with('[') => toml_value(trimmed)
+            .filter(Value::is_array)
+            .filter(|value| elements_fit(items, value)),
         Value::Array(items) => parse_list(items.first(), trimmed),
         Value::Table(_) => toml_value(trimmed).filter(Value::is_table),
     }

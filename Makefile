@@ -1,0 +1,44 @@
+# Every target says in one line what it does; `make` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+.PHONY: help run test lint docs proto-tag prove-layers verify clean-tools
+
+help: ## Lists these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## Builds, finds or fetches a Redis or Valkey server, starts every role, runs the demo and keeps serving (ARGS="…" adds flags)
+	@cargo build --release -p tidemill
+	@server=$$(tools/get-server.sh); exec target/release/tidemill dev --demo --redis-server "$$server" $(ARGS)
+
+test: ## Finds or fetches the server that the tests need and runs them all (ARGS="…" goes to cargo test)
+	@tools/test.sh $(ARGS)
+
+# Quick ones first. cargo-deny comes before clippy because only it refuses a Cargo.lock that does not fit the manifests.
+lint: ## Checks format, file sizes, dependencies, lints, the contract and the generated documents
+	@tools/install-checkers.sh
+	tools/check-file-size.sh
+	cargo fmt --all -- --check
+	buf lint
+	tools/check-breaking.sh
+	cargo deny --locked --workspace check --hide-inclusion-graph --allow unused-wrapper bans licenses sources
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo run --quiet -p tidemill -- internal-docs --check docs
+
+docs: ## Writes the generated documents anew: docs/lifecycle.md, docs/errors.md, docs/configuration.md
+	cargo run --quiet -p tidemill -- internal-docs docs
+
+proto-tag: ## Records proto/ as the contract that later changes must not break (with each release)
+	@tools/install-checkers.sh
+	buf build proto --exclude-source-info -o proto/tidemill.v1.binpb
+
+prove-layers: ## Breaks the layer rule in a copy of the tree and insists that the check notices
+	@tools/install-checkers.sh
+	@tools/check-layers.sh
+
+verify: lint prove-layers test ## Checks all that CI checks
+
+clean-tools: ## Removes the downloaded server and checkers (.tools)
+	rm -rf .tools

@@ -1,0 +1,29 @@
+-- T5 fail: RUNNING -> SCHEDULED (another attempt) or FAILED (permanent, or attempts used up), for a batch of leases. If a cancel or expiry
+-- request was pending: -> CANCELLED or EXPIRED.
+-- Guarantee: charged once; the delay is computed by the caller. Said again: same answer.
+-- KEYS[1] <prefix>{<shard>}:meta
+-- ARGV[1] store_id  [2] rules; then for each lease: id, fence, nonce, permanent (0|1), delay ms, outcome
+-- Replies, one for each lease: {id, done, state, due ms or 0} | {id, lost}
+local now = time_ms()
+local replies = {}
+for at = 3, #ARGV, 6 do
+  local id, fence, nonce, permanent, delay, outcome = unpack(ARGV, at, at + 5)
+  local t, reply = owned(id, fence, nonce, SETTLED_FAIL)
+  if t then
+    t.settled, t.ended_attempt = SETTLED_FAIL, attempt_of(t)
+    t.failures = t.failures + 1
+    local stopped = stop_state(t)
+    if stopped then
+      advance(t, stopped, FINISHED, now, { outcome })
+    elseif permanent == '1' or t.failures + t.crashes >= t.max_attempts then
+      advance(t, FAILED, FINISHED, now, outcome)
+    else
+      t.deadline = now + tonumber(delay)
+      advance(t, SCHEDULED, RETRY, now, outcome)
+    end
+    reply = done(t)
+  end
+  replies[#replies + 1] = reply
+end
+flush()
+return replies

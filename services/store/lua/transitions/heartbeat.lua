@@ -1,0 +1,27 @@
+-- T3 heartbeat: RUNNING -> RUNNING, for a batch of leases. Changes neither version nor sequence.
+-- Guarantee: only the holder of the latest grant renews; the end of a lease never moves back. Time run is counted in steps of at most one
+-- lease, so that a jump of the clock cannot time an attempt out.
+-- KEYS[1] <prefix>{<shard>}:meta
+-- ARGV[1] store_id  [2] rules; then for each lease: id, fence, nonce, age of the sign of life in ms
+-- Replies, one for each lease: {id, renewed, stop (0 no, 1 cancel, 2 expiry), remaining ms of attempt_timeout} | {id, timeout} | {id, lost}
+local now = time_ms()
+local replies = {}
+
+local function renew(id, fence, nonce, age)
+  local bytes = redis.call('GETRANGE', task_key(id), 0, HEADER - 1)
+  if #bytes < HEADER then return { id, 'lost' } end
+  local t = parse_header(bytes)
+  if t.state ~= RUNNING or t.fence ~= tonumber(fence) or t.nonce ~= nonce then return { id, 'lost' } end
+  local run = t.run_ms + math.max(0, math.min(now - t.mark, rules.lease_ttl))
+  if run > t.timeout + rules.timeout_grace then return { id, 'timeout' } end
+  t.run_ms, t.mark = math.min(run, 4294967295), now
+  t.deadline = math.max(t.deadline, now + rules.lease_ttl - tonumber(age))
+  redis.call('SETRANGE', task_key(id), 0, header_bytes(t))
+  add(LEASE, t.deadline, id)
+  local stop = has(t, F_CANCEL) and 1 or has(t, F_EXPIRY_PASSED) and 2 or 0
+  return { id, 'renewed', stop, math.max(0, t.timeout - t.run_ms) }
+end
+
+for at = 3, #ARGV, 4 do replies[#replies + 1] = renew(unpack(ARGV, at, at + 3)) end
+flush()
+return replies

@@ -1,0 +1,343 @@
+//! The store: one method for each transition. Methods of one kind that run at the same time share a script call.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use bytes::Bytes;
+use redis::Value;
+use tidemill_kit::supervisor::Supervisor;
+use tidemill_model::{
+    id::{LeaseToken, Namespace, TaskId},
+    op::{Cancelled, Enqueued, Heartbeat, LeaseRequest, Leased, NewTask, Renewal, Reported, Rules, Settle, Settlement},
+    record::Header,
+};
+use tokio::sync::broadcast;
+
+use crate::{
+    batch::Batcher,
+    config::Durability,
+    entry::{self, CancelEntry, ReportEntry, SettleEntry},
+    error::StoreError,
+    hints::Hint,
+    keys::Keys,
+    link::Link,
+    memory::Gauge,
+    reply::{self, CROSSED, Fields},
+    scripts::{Call, Script, Scripts},
+};
+
+/// Batches of hints that a slow reader may be behind before it is told of a gap.
+const HINT_BATCHES: usize = 1_024;
+
+pub(crate) struct Inner {
+    pub(crate) link: Arc<Link>,
+    pub(crate) scripts: Scripts,
+    pub(crate) store_id: String,
+    pub(crate) shards: u16,
+    pub(crate) rules: Rules,
+    pub(crate) memory_limit: u64,
+    pub(crate) durability: Durability,
+    pub(crate) gauge: Gauge,
+    pub(crate) hints: broadcast::Sender<Arc<Vec<Hint>>>,
+    pub(crate) hints_started: AtomicBool,
+    prefix: String,
+    rules_text: String,
+}
+
+/// What one reader of a task wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// Tenant of the reader; a task of another one is not found.
+    pub namespace: Namespace,
+    /// The task.
+    pub id: TaskId,
+    /// With the input and labels, or without.
+    pub with_body: bool,
+    /// Log entries after this number; `None`: no log.
+    pub after: Option<u32>,
+    /// Most log entries.
+    pub most_entries: u32,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The record; without its body if that was not asked for.
+    pub record: Bytes,
+    /// Log entries after the cursor, oldest first. If there are `most_entries` of them there may be more.
+    pub entries: Vec<LogEntry>,
+}
+
+/// One entry of a task's log: progress or a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its number.
+    pub sequence: u32,
+    /// The attempt that reported it.
+    pub attempt: u8,
+    /// Unix ms.
+    pub time_ms: u64,
+    /// 1: progress, 2: chunk.
+    pub kind: u8,
+    /// Encoded `Progress` or `OutputChunk`.
+    pub payload: Bytes,
+}
+
+struct Batchers {
+    enqueue: Batcher<NewTask, Enqueued>,
+    heartbeat: Batcher<Heartbeat, Renewal>,
+    complete: Batcher<SettleEntry, Settlement>,
+    fail: Batcher<SettleEntry, Settlement>,
+    release: Batcher<SettleEntry, Settlement>,
+    cancel: Batcher<CancelEntry, Cancelled>,
+    report: Batcher<ReportEntry, Reported>,
+    read: Batcher<ReadRequest, Option<Reading>>,
+}
+
+/// A connected store. Cheap to clone. Every mutating method is safe to repeat after [`StoreError::Unknown`].
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+    batchers: Arc<Vec<Batchers>>,
+    pub(crate) supervisor: Supervisor,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        prefix: &str,
+        shards: u16,
+        store_id: String,
+        rules: Rules,
+        memory_limit: u64,
+        durability: Durability,
+    ) -> Self {
+        Self {
+            link,
+            scripts: Scripts::new(store_id.clone()),
+            store_id,
+            shards,
+            rules,
+            memory_limit,
+            durability,
+            gauge: Gauge::default(),
+            hints: broadcast::channel(HINT_BATCHES).0,
+            hints_started: AtomicBool::new(false),
+            prefix: prefix.to_owned(),
+            rules_text: entry::rules_text(&rules),
+        }
+    }
+
+    pub(crate) fn keys(&self, shard: u16) -> Keys {
+        Keys::new(&self.prefix, shard)
+    }
+
+    /// A call of a script that takes the rules.
+    pub(crate) fn call(&self, script: Script, shard: u16) -> Call {
+        let mut call = self.scripts.call(script, &self.keys(shard).meta());
+        call.arg(&self.rules_text);
+        call
+    }
+
+    /// Runs a call whose reply is one item for each entry.
+    async fn run_entries<T, R>(
+        &self,
+        call: Call,
+        entries: &[T],
+        id_of: impl Fn(&T) -> TaskId,
+        read: impl Fn(&T, &mut Fields) -> Result<R, StoreError>,
+    ) -> Result<Vec<R>, StoreError> {
+        let (generation, value) = self.scripts.run(&self.link, &call).await?;
+        let read_all = || {
+            let items = reply::list(value)?;
+            if items.len() != entries.len() {
+                return Err(StoreError::Unknown(CROSSED.into()));
+            }
+            let pairs = entries.iter().zip(items);
+            pairs.map(|(entry, item)| read(entry, &mut Fields::echoing(item, &id_of(entry))?)).collect()
+        };
+        let result: Result<Vec<R>, StoreError> = read_all();
+        if let Err(error) = &result {
+            tracing::error!(%error, "a reply does not fit its call; dropping the connection");
+            self.link.drop_connection(generation).await;
+        }
+        result
+    }
+}
+
+macro_rules! batcher {
+    ($inner:expr, $supervisor:expr, $shard:expr, $name:literal, $script:expr, $push:expr, $id:expr, $read:expr) => {{
+        let inner = Arc::clone($inner);
+        Batcher::start($supervisor, $name, move |entries| {
+            let inner = Arc::clone(&inner);
+            async move {
+                let mut call = inner.call($script, $shard);
+                for entry in &entries {
+                    $push(&mut call, entry);
+                }
+                inner.run_entries(call, &entries, $id, $read).await
+            }
+        })
+    }};
+}
+
+impl Batchers {
+    fn start(inner: &Arc<Inner>, supervisor: &Supervisor, shard: u16) -> Self {
+        let release_limit = entry::release_limit_outcome();
+        Self {
+            enqueue: batcher!(inner, supervisor, shard, "enqueue batch", Script::Enqueue, entry::push_new_task, |t: &NewTask| t.id, |_, f| {
+                entry::enqueued(f)
+            }),
+            heartbeat: batcher!(
+                inner, supervisor, shard, "heartbeat batch", Script::Heartbeat, entry::push_heartbeat,
+                |h: &Heartbeat| h.token.task, |_, f| entry::renewal(f)
+            ),
+            complete: batcher!(
+                inner, supervisor, shard, "complete batch", Script::Complete, entry::push_settle,
+                |s: &SettleEntry| s.token.task, |_, f| entry::settlement(f)
+            ),
+            fail: batcher!(
+                inner, supervisor, shard, "fail batch", Script::Fail, entry::push_settle,
+                |s: &SettleEntry| s.token.task, |_, f| entry::settlement(f)
+            ),
+            release: {
+                let inner = Arc::clone(inner);
+                Batcher::start(supervisor, "release batch", move |entries: Vec<SettleEntry>| {
+                    let inner = Arc::clone(&inner);
+                    let outcome = release_limit.clone();
+                    async move {
+                        let mut call = inner.call(Script::Release, shard);
+                        call.arg(outcome.as_ref());
+                        for entry in &entries {
+                            entry::push_settle(&mut call, entry);
+                        }
+                        inner.run_entries(call, &entries, |s| s.token.task, |_, f| entry::settlement(f)).await
+                    }
+                })
+            },
+            cancel: batcher!(
+                inner, supervisor, shard, "cancel batch", Script::Cancel, entry::push_cancel,
+                |c: &CancelEntry| c.id, |_, f| entry::cancelled(f)
+            ),
+            report: batcher!(
+                inner, supervisor, shard, "report batch", Script::Report, entry::push_report,
+                |r: &ReportEntry| r.token.task, |_, f| entry::reported(f)
+            ),
+            read: {
+                let inner = Arc::clone(inner);
+                Batcher::start(supervisor, "read batch", move |entries: Vec<ReadRequest>| {
+                    let inner = Arc::clone(&inner);
+                    async move {
+                        let mut call = inner.scripts.call(Script::Read, &inner.keys(shard).meta());
+                        for entry in &entries {
+                            entry::push_read(&mut call, entry);
+                        }
+                        inner.run_entries(call, &entries, |r| r.id, |_, f| entry::reading(f)).await
+                    }
+                })
+            },
+        }
+    }
+}
+
+impl Store {
+    pub(crate) fn start(inner: Inner, supervisor: &Supervisor) -> Self {
+        let inner = Arc::new(inner);
+        let batchers = (0..inner.shards).map(|shard| Batchers::start(&inner, supervisor, shard)).collect();
+        Self { inner, batchers: Arc::new(batchers), supervisor: supervisor.clone() }
+    }
+
+    fn batchers(&self, id: &TaskId) -> &Batchers {
+        // `start` made one for each shard, and `shard` is below their number.
+        &self.batchers[usize::from(id.shard(self.inner.shards))]
+    }
+
+    /// T0. Stores a task, or says why not.
+    pub async fn enqueue(&self, task: NewTask) -> Result<Enqueued, StoreError> {
+        let bytes = entry::size_of_task(&task);
+        self.batchers(&task.id).enqueue.call(task, bytes).await
+    }
+
+    /// T2. Leases tasks of lines that share one shard. Repeats itself, with the same answer, when the outcome is unknown.
+    pub async fn lease(&self, request: &LeaseRequest) -> Result<(Vec<Leased>, bool), StoreError> {
+        let Some(line) = request.lines.first() else { return Ok((Vec::new(), false)) };
+        let shard = tidemill_model::id::route(&request.namespace, &line.queue) % self.inner.shards;
+        let mut call = self.inner.call(Script::Lease, shard);
+        entry::push_lease(&mut call, request);
+        let (_, value) = match self.inner.scripts.run(&self.inner.link, &call).await {
+            // The lost reply may have leased tasks; asking again names them instead of leaving them to expire as crashes.
+            Err(StoreError::Unknown(_)) => self.inner.scripts.run(&self.inner.link, &call).await?,
+            other => other?,
+        };
+        let mut fields = Fields::new(value)?;
+        let more = fields.number()? == 1;
+        let mut leased = Vec::new();
+        while let Some(id) = fields.next() {
+            let Value::BulkString(id) = id else { return Err(reply::unexpected("id of a lease")) };
+            let task = TaskId::from_slice(&id).map_err(|_| reply::unexpected("id of a lease"))?;
+            let record = fields.bytes()?;
+            let header = Header::parse(&record).map_err(|e| StoreError::Internal(e.to_string()))?;
+            leased.push(Leased { token: LeaseToken { task, fence: header.fence, nonce: header.nonce }, record });
+        }
+        Ok((leased, more))
+    }
+
+    /// T3. Renews a lease.
+    pub async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<Renewal, StoreError> {
+        self.batchers(&heartbeat.token.task).heartbeat.call(heartbeat, 64).await
+    }
+
+    /// T4, T5, T7, T9. Ends an attempt.
+    pub async fn settle(&self, token: LeaseToken, settle: Settle) -> Result<Settlement, StoreError> {
+        let batchers = self.batchers(&token.task);
+        let batcher = match settle {
+            Settle::Complete { .. } | Settle::CompleteTooLarge { .. } => &batchers.complete,
+            Settle::Fail { .. } => &batchers.fail,
+            Settle::Release { .. } | Settle::Stop => &batchers.release,
+        };
+        let entry = SettleEntry { token, settle };
+        let bytes = entry.size();
+        batcher.call(entry, bytes).await
+    }
+
+    /// T8. Cancels a task; `outcome` is an encoded `StoredOutcome` that carries the reason.
+    pub async fn cancel(&self, namespace: Namespace, id: TaskId, outcome: Bytes) -> Result<Cancelled, StoreError> {
+        let bytes = outcome.len() + 64;
+        self.batchers(&id).cancel.call(CancelEntry { id, namespace, outcome }, bytes).await
+    }
+
+    /// Appends progress (kind 1, an encoded `Progress`) or a chunk (kind 2, an encoded `OutputChunk`) to the task's log.
+    pub async fn report(&self, token: LeaseToken, kind: u8, payload: Bytes) -> Result<Reported, StoreError> {
+        let bytes = payload.len() + 64;
+        self.batchers(&token.task).report.call(ReportEntry { token, kind, payload }, bytes).await
+    }
+
+    /// Reads a task; `None`: there is no such task in this namespace.
+    pub async fn read(&self, request: ReadRequest) -> Result<Option<Reading>, StoreError> {
+        self.batchers(&request.id).read.call(request, 64).await
+    }
+
+    /// The rules that this store was opened with.
+    pub fn rules(&self) -> &Rules {
+        &self.inner.rules
+    }
+
+    /// What an acknowledged call means.
+    pub fn durability(&self) -> Durability {
+        self.inner.durability
+    }
+
+    /// Identity of the store.
+    pub fn store_id(&self) -> &str {
+        &self.inner.store_id
+    }
+
+    /// Number of shards: a power of two.
+    pub fn shards(&self) -> u16 {
+        self.inner.shards
+    }
+
+    /// Connections made so far: a step means that the server was away.
+    pub fn connections(&self) -> u64 {
+        self.inner.link.connections()
+    }
+}
