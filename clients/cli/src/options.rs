@@ -14,10 +14,10 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 #[command(next_help_heading = "Connection and output")]
 pub struct ClientOptions {
     /// Address of the server
-    #[arg(long, env = "TIDEMILL_URL", value_name = "URL", default_value = DEFAULT_URL)]
+    #[arg(long, env = "TIDEMILL_URL", hide_env_values = true, value_name = "URL", default_value = DEFAULT_URL)]
     pub(crate) url: String,
     /// Address of the results role, where it has one of its own [default: --url]
-    #[arg(long, env = "TIDEMILL_RESULTS_URL", value_name = "URL")]
+    #[arg(long, env = "TIDEMILL_RESULTS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) results_url: Option<String>,
     /// Longest time for one call, its retries included; for a stream: to open it
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use serde_json::Value;
-use tidemill_proto::v1::{GetResultResponse, Payload, TaskEvent, payload::Content, task_event::Event};
+use tidemill_proto::v1::{GetResultResponse, Payload, TaskError, TaskEvent, payload::Content, task_event::Event};
 
-use crate::{OutputFormat, command, json, payload, text};
+use crate::{OutputFormat, command, json, names, payload, text};
 
 /// The output of a command.
 #[derive(Debug)]
@@ -66,17 +66,7 @@ impl<W: Write> Printer<W> {
         if !self.quiet || (self.is_json() && result.is_some()) {
             self.either(|| text::event(event), || json::event(event))?;
         }
-        match result {
-            Some(result) if !self.is_json() => {
-                if self.quiet
-                    && let Some(error) = &result.error
-                {
-                    command::note("error", &text::task_error(error));
-                }
-                self.payload(result.output.as_ref())
-            }
-            _ => Ok(()),
-        }
+        result.map_or(Ok(()), |result| self.end(result.output.as_ref(), result.error.as_ref()))
     }
 
     /// A result as GetResult answers it.
@@ -84,11 +74,21 @@ impl<W: Write> Printer<W> {
         if !self.quiet || self.is_json() {
             self.either(|| text::result(result), || json::result(result))?;
         }
+        let error = result.error.as_ref().filter(|_| names::is_terminal(result.state));
+        self.end(result.output.as_ref(), error)
+    }
+
+    /// What a person gets from a task besides the lines about it. Quiet leaves the reason of a failure on stderr.
+    fn end(&mut self, output: Option<&Payload>, error: Option<&TaskError>) -> io::Result<()> {
         if self.is_json() {
-            Ok(())
-        } else {
-            self.payload(result.output.as_ref())
+            return Ok(());
         }
+        if self.quiet
+            && let Some(error) = error
+        {
+            command::note("error", &text::task_error(error));
+        }
+        self.payload(output)
     }
 
     /// Text as it is, JSON pretty, bytes described or raw.
@@ -111,7 +111,7 @@ impl<W: Write> Printer<W> {
 
 #[cfg(test)]
 mod tests {
-    use tidemill_proto::v1::{TaskError, TaskResult, TaskState};
+    use tidemill_proto::v1::{TaskResult, TaskState};
 
     use super::*;
     use crate::testing::{self, running};

@@ -184,12 +184,13 @@ impl<'a> Watch<'a> {
                     source: Box::new(error),
                 });
             }
-            (false, _) if self.failures == 1 => {
+            (false, true) if self.failures == 1 => {
                 note(&format!(
-                    "{error}; going on after event {} as soon as possible, for up to {limit:?}",
+                    "{error}; trying for up to {limit:?} to go on after event {}",
                     self.last_sequence
                 ));
             }
+            (false, false) if self.failures == 1 => note(&format!("{error}; trying for up to {limit:?}")),
             (false, _) => {}
         }
         sleep(pause).await;

@@ -8,6 +8,7 @@
 //! never grants or denies ownership.
 
 pub mod id;
+pub mod invariant;
 pub mod op;
 pub mod record;
 pub mod reference;

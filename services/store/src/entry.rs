@@ -6,15 +6,14 @@ use prost::Message;
 use tidemill_model::{
     id::{LeaseToken, Namespace, TaskId},
     op::{Cancelled, Enqueued, Heartbeat, LeaseRequest, NewTask, Renewal, Reported, Rules, Settle, Settlement, Start},
-    record::StoredOutcome,
+    wire::{LogEntry, LogKind},
 };
-use tidemill_proto::v1::{ErrorReason, TaskError};
 
 use crate::{
     error::StoreError,
     reply::{Fields, unexpected, unknown_tag},
     scripts::Call,
-    store::{LogEntry, ReadRequest, Reading},
+    store::{ReadRequest, Reading},
 };
 
 pub(crate) struct SettleEntry {
@@ -30,7 +29,7 @@ pub(crate) struct CancelEntry {
 
 pub(crate) struct ReportEntry {
     pub(crate) token: LeaseToken,
-    pub(crate) kind: u8,
+    pub(crate) kind: LogKind,
     pub(crate) payload: Bytes,
 }
 
@@ -57,16 +56,6 @@ pub(crate) fn rules_text(rules: &Rules) -> String {
         rules.log_bytes,
     ];
     numbers.map(|n| n.to_string()).join(" ")
-}
-
-/// An encoded outcome that holds an error.
-pub(crate) fn error_outcome(reason: ErrorReason, message: &str) -> Bytes {
-    let error = TaskError { reason: reason.into(), message: message.into(), ..TaskError::default() };
-    StoredOutcome { error: Some(error), ..StoredOutcome::default() }.encode_to_vec().into()
-}
-
-pub(crate) fn release_limit_outcome() -> Bytes {
-    error_outcome(ErrorReason::ReleaseLimit, "handlers released the task more often than allowed")
 }
 
 pub(crate) fn size_of_task(task: &NewTask) -> usize {
@@ -168,7 +157,7 @@ pub(crate) fn cancelled(fields: &mut Fields) -> Result<Cancelled, StoreError> {
 
 pub(crate) fn push_report(call: &mut Call, entry: &ReportEntry) {
     push_token(call, &entry.token);
-    call.arg(entry.kind).arg(entry.payload.as_ref());
+    call.arg(entry.kind as u8).arg(entry.payload.as_ref());
 }
 
 pub(crate) fn reported(fields: &mut Fields) -> Result<Reported, StoreError> {
@@ -207,5 +196,6 @@ pub(crate) fn reading(fields: &mut Fields) -> Result<Option<Reading>, StoreError
 fn log_entry(sequence: u32, bytes: &Bytes) -> Result<LogEntry, StoreError> {
     let head: &[u8; 14] = bytes.first_chunk().ok_or_else(|| unexpected("short log entry"))?;
     let time_ms = head[1..7].iter().fold(0, |n, byte| (n << 8) | u64::from(*byte));
-    Ok(LogEntry { sequence, attempt: head[0], time_ms, kind: head[7], payload: bytes.slice(14..) })
+    let kind = LogKind::from_number(head[7]).ok_or_else(|| unexpected("kind of a log entry"))?;
+    Ok(LogEntry { sequence, attempt: head[0], time_ms, kind, payload: bytes.slice(14..) })
 }

@@ -34,5 +34,6 @@ pub use error::StoreError;
 pub use hints::{Hint, HintReader};
 pub use listing::{KindCount, QueueCounters, QueuePage, TaskPage};
 pub use open::OpenError;
-pub use store::{LogEntry, ReadRequest, Reading, Store};
+pub use store::{ReadRequest, Reading, Store};
+pub use tidemill_model::wire::{LogEntry, LogKind};
 pub use upkeep::{ReconcileStep, TickRequest};

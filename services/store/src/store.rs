@@ -9,6 +9,7 @@ use tidemill_model::{
     id::{LeaseToken, Namespace, TaskId},
     op::{Cancelled, Enqueued, Heartbeat, LeaseRequest, Leased, NewTask, Renewal, Reported, Rules, Settle, Settlement},
     record::Header,
+    wire::{LogEntry, LogKind, outcome_release_limit},
 };
 use tokio::sync::broadcast;
 
@@ -67,21 +68,6 @@ pub struct Reading {
     pub entries: Vec<LogEntry>,
 }
 
-/// One entry of a task's log: progress or a chunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogEntry {
-    /// Its number.
-    pub sequence: u32,
-    /// The attempt that reported it.
-    pub attempt: u8,
-    /// Unix ms.
-    pub time_ms: u64,
-    /// 1: progress, 2: chunk.
-    pub kind: u8,
-    /// Encoded `Progress` or `OutputChunk`.
-    pub payload: Bytes,
-}
-
 struct Batchers {
     enqueue: Batcher<NewTask, Enqueued>,
     heartbeat: Batcher<Heartbeat, Renewal>,
@@ -98,7 +84,6 @@ struct Batchers {
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
     batchers: Arc<Vec<Batchers>>,
-    pub(crate) supervisor: Supervisor,
 }
 
 impl Inner {
@@ -182,7 +167,7 @@ macro_rules! batcher {
 
 impl Batchers {
     fn start(inner: &Arc<Inner>, supervisor: &Supervisor, shard: u16) -> Self {
-        let release_limit = entry::release_limit_outcome();
+        let release_limit = outcome_release_limit();
         Self {
             enqueue: batcher!(inner, supervisor, shard, "enqueue batch", Script::Enqueue, entry::push_new_task, |t: &NewTask| t.id, |_, f| {
                 entry::enqueued(f)
@@ -243,7 +228,7 @@ impl Store {
     pub(crate) fn start(inner: Inner, supervisor: &Supervisor) -> Self {
         let inner = Arc::new(inner);
         let batchers = (0..inner.shards).map(|shard| Batchers::start(&inner, supervisor, shard)).collect();
-        Self { inner, batchers: Arc::new(batchers), supervisor: supervisor.clone() }
+        Self { inner, batchers: Arc::new(batchers) }
     }
 
     fn batchers(&self, id: &TaskId) -> &Batchers {
@@ -305,8 +290,8 @@ impl Store {
         self.batchers(&id).cancel.call(CancelEntry { id, namespace, outcome }, bytes).await
     }
 
-    /// Appends progress (kind 1, an encoded `Progress`) or a chunk (kind 2, an encoded `OutputChunk`) to the task's log.
-    pub async fn report(&self, token: LeaseToken, kind: u8, payload: Bytes) -> Result<Reported, StoreError> {
+    /// Appends progress (an encoded `Progress`) or a chunk (an encoded `OutputChunk`) to the task's log.
+    pub async fn report(&self, token: LeaseToken, kind: LogKind, payload: Bytes) -> Result<Reported, StoreError> {
         let bytes = payload.len() + 64;
         self.batchers(&token.task).report.call(ReportEntry { token, kind, payload }, bytes).await
     }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use redis::Value;
-use tidemill_model::{id::TaskId, op::Ticked};
-use tidemill_proto::v1::ErrorReason;
+use tidemill_model::{
+    id::TaskId,
+    op::Ticked,
+    wire::{outcome_attempts_exhausted, outcome_crash_limit, outcome_lease_expired},
+};
 
 use crate::{
-    entry::error_outcome,
     error::StoreError,
     reply::{self, Fields},
     scripts::Script,
@@ -43,9 +45,9 @@ impl Store {
         call.arg(u8::from(request.reap))
             .arg(request.random)
             .arg(request.bound.clamp(1, 128))
-            .arg(error_outcome(ErrorReason::AttemptsExhausted, "the lease expired without a word from the handler process").as_ref())
-            .arg(error_outcome(ErrorReason::CrashLimit, "handler processes crashed on the task as often as the crash limit allows").as_ref())
-            .arg(error_outcome(ErrorReason::AttemptsExhausted, "the last allowed attempt ended because its lease expired").as_ref())
+            .arg(outcome_lease_expired().as_ref())
+            .arg(outcome_crash_limit(self.inner.rules.crash_limit).as_ref())
+            .arg(outcome_attempts_exhausted().as_ref())
             .arg(request.kept_bytes_limit);
         let (_, value) = self.inner.scripts.run(&self.inner.link, &call).await?;
         let mut f = Fields::new(value)?;

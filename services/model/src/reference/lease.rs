@@ -56,7 +56,12 @@ impl ReferenceQueue {
             return past.tokens.iter().filter_map(|token| self.still_held(token)).collect();
         }
         let max = request.max as usize;
-        let share = max.div_ceil(request.lines.len().max(1));
+        let waiting = request
+            .lines
+            .iter()
+            .filter(|line| self.has_ready(request, line))
+            .count();
+        let share = max.div_ceil(waiting.max(1));
         let mut leased = Vec::new();
         let mut full = false;
         for turn_max in [share, max] {
@@ -77,6 +82,13 @@ impl ReferenceQueue {
                 .insert(request.request, PastRequest { at_ms: now_ms, tokens });
         }
         leased
+    }
+
+    /// Lines without ready tasks take no share.
+    fn has_ready(&self, request: &LeaseRequest, line: &Line) -> bool {
+        let line_key = (request.namespace.clone(), line.clone());
+        let ready = |state: &LineState| state.entries().any(|place| self.is_ready(place));
+        !self.is_paused(request, line) && self.lines.get(&line_key).is_some_and(ready)
     }
 
     /// The first ready task of a line. Clears away tombstones and expired tasks before it.

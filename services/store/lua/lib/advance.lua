@@ -1,11 +1,18 @@
 -- One step of the machine: the only place that changes a task's state. It appends the state event, writes the record, and moves the task
 -- from the index of its old state to that of the new one.
 
--- Writes the record with one more state event. `outcome`: nil keeps what is there, a string replaces it, { more } adds to it.
-local function write(t, cause, attempt, now, outcome)
+-- Writes the record with one more state event. `outcome`: nil keeps what is there, a string replaces it, { more } adds to it. The event
+-- belongs to the attempt that begins with it, or else to that of the event before.
+local function write(t, cause, now, outcome)
   local events_end = HEADER + t.body_len + EVENT * t.version
   local before = string.sub(t.bytes, HEADER + 1, events_end)
   local after = string.sub(t.bytes, events_end + 1)
+  local attempt = 0
+  if cause == LEASED then
+    attempt = attempt_of(t)
+  elseif t.version > 0 then
+    attempt = string.byte(t.bytes, events_end - EVENT + 7)
+  end
   if type(outcome) == 'table' then after = after .. outcome[1] elseif outcome then after = outcome end
   if t.cut then
     local body_end = t.body_len
@@ -15,11 +22,12 @@ local function write(t, cause, attempt, now, outcome)
   t.version = t.version + 1
   t.sequence = t.sequence + 1
   local event = struct.pack('>I4BBBI6', t.sequence, t.state, cause, attempt, now)
-  local size = #t.bytes
   t.bytes = header_bytes(t) .. before .. event .. after
   redis.call('SET', task_key(t.id), t.bytes)
-  return size
 end
+
+-- What the bytes counter of the queue counts: header and body, which do not change while the task is unfinished.
+local function size_of(t) return HEADER + t.body_len end
 
 local function leave(t)
   count(t.line, STATE_FIELD[t.state], -1)
@@ -46,9 +54,7 @@ end
 
 -- Moves the task to state `to`. The caller has set what else changes (counters of attempts, deadline, fence) and has checked the guard.
 local function advance(t, to, cause, now, outcome, to_head)
-  -- The attempt that begins or ends here, else the number of attempts that have ended. `ended_attempt`: the counters were raised already.
-  local runs = t.state == RUNNING or to == RUNNING
-  local attempt = t.ended_attempt or (runs and attempt_of(t)) or t.failures + t.crashes
+  local size = size_of(t)
   leave(t)
   t.state = to
   if to == SCHEDULED then
@@ -64,12 +70,10 @@ local function advance(t, to, cause, now, outcome, to_head)
     finish(t, now)
   end
   count(t.line, STATE_FIELD[to], 1)
-  local size = write(t, cause, attempt, now, outcome)
+  write(t, cause, now, outcome)
   if to >= SUCCEEDED then
     count(t.line, 'bytes', -size)
     redis.call('HINCRBY', STAT, 'kept_bytes', #t.bytes)
-  else
-    count(t.line, 'bytes', #t.bytes - size)
   end
   hint_changed(t)
 end
@@ -77,8 +81,7 @@ end
 -- Sets a flag of a running task and tells its watchers, without a change of state.
 local function request_stop(t, flag, cause, now, outcome)
   t.flags = bit.bor(t.flags, flag)
-  local size = write(t, cause, attempt_of(t), now, outcome)
-  count(t.line, 'bytes', #t.bytes - size)
+  write(t, cause, now, outcome)
   hint_changed(t)
   hinted.cancel[#hinted.cancel + 1] = t.id
 end

@@ -10,7 +10,9 @@ for at = 3, #ARGV, 5 do
   local t, reply = owned(id, fence, nonce, SETTLED_COMPLETE)
   if t then
     t.settled = SETTLED_COMPLETE
-    advance(t, mode == 'ok' and SUCCEEDED or FAILED, FINISHED, now, outcome)
+    -- A success keeps what is known of the attempts before; an error replaces it, but not the reason of a cancel request.
+    local add = mode == 'ok' or stop_state(t)
+    advance(t, mode == 'ok' and SUCCEEDED or FAILED, FINISHED, now, add and { outcome } or outcome)
     reply = done(t)
   end
   replies[#replies + 1] = reply

@@ -50,7 +50,7 @@ end
 
 for at = 3, #ARGV, 11 do
   local id, bytes, line, kind, mode, ms, expires, digest, content, task_limit, byte_limit = unpack(ARGV, at, at + 10)
-  local reply = refusal(id, line, digest, content, #bytes + EVENT, tonumber(task_limit), tonumber(byte_limit))
+  local reply = refusal(id, line, digest, content, #bytes, tonumber(task_limit), tonumber(byte_limit))
   if not reply then
     local t = parse_record(id, bytes)
     local start = start_time(mode, tonumber(ms))
@@ -68,11 +68,11 @@ for at = 3, #ARGV, 11 do
       hint_deadline(EXPIRY, now + tonumber(expires), now)
     end
     if digest ~= '' then redis.call('SET', idempotency_key(line, digest), id .. content) end
-    write(t, ENQUEUED, 0, now)
+    write(t, ENQUEUED, now)
     count(line, STATE_FIELD[t.state], 1)
-    count(line, 'bytes', #t.bytes)
+    count(line, 'bytes', size_of(t))
     local l = level(line)
-    l.tasks, l.bytes = l.tasks + 1, l.bytes + #t.bytes
+    l.tasks, l.bytes = l.tasks + 1, l.bytes + size_of(t)
     reply = { id, 'stored', t.state }
   end
   replies[#replies + 1] = reply

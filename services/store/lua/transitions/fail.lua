@@ -10,7 +10,7 @@ for at = 3, #ARGV, 6 do
   local id, fence, nonce, permanent, delay, outcome = unpack(ARGV, at, at + 5)
   local t, reply = owned(id, fence, nonce, SETTLED_FAIL)
   if t then
-    t.settled, t.ended_attempt = SETTLED_FAIL, attempt_of(t)
+    t.settled = SETTLED_FAIL
     t.failures = t.failures + 1
     local stopped = stop_state(t)
     if stopped then

@@ -89,7 +89,7 @@ local function take(entry, n)
         set_passed(entry.line, entry.kind, priority, t.mark)
         skipped = skipped + 1
         advance(t, EXPIRED, FINISHED, now)
-      elseif #ids > 0 and bytes + #t.bytes > max_bytes then
+      elseif #ids > 0 and bytes + #t.bytes + EVENT > max_bytes then
         redis.call('LPUSH', list, id)
         entry.left[priority] = entry.left[priority] + 1
         full = true

@@ -31,7 +31,7 @@ end
 flush()
 
 local function reap(t, i)
-  t.settled, t.ended_attempt = SETTLED_REAP, attempt_of(t)
+  t.settled = SETTLED_REAP
   t.crashes = t.crashes + 1
   local stop = stop_state(t)
   if stop then
