@@ -14,6 +14,10 @@ const FILES: [&str; 8] = [
     "google/rpc/error_details.proto",
 ];
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells build scripts where to write through the environment"
+)]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=third_party");

@@ -5,6 +5,12 @@
 /// Package `tidemill.v1`.
 pub mod tidemill {
     /// Version 1 of the contract. The comments live in the `.proto` files.
+    #[allow(
+        clippy::disallowed_methods,
+        clippy::allow_attributes_without_reason,
+        missing_docs,
+        reason = "generated code, differing by feature"
+    )]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/tidemill.v1.rs"));
     }
@@ -21,5 +27,4 @@ pub mod google {
 pub use tidemill::v1;
 
 /// The encoded `FileDescriptorSet` of the contract and its imports, for server reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/tidemill_descriptor.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tidemill_descriptor.bin"));

@@ -1,7 +1,11 @@
 //! A private Redis or Valkey server for one test: on a free port, in a directory of its own, with the settings that Tidemill demands, and
 //! gone with the value. For tests only, so every failure is a panic with the reason.
 
-#![expect(clippy::panic, clippy::expect_used, reason = "test support: a server that cannot be had must fail the test loudly")]
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "test support: a server that cannot be had must fail the test loudly"
+)]
 
 use std::{
     io::{Read, Write},
@@ -37,7 +41,10 @@ impl TestServer {
     /// Starts one with settings that replace or add to the usual ones.
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        let directory = tempfile::Builder::new().prefix("tidemill-server-").tempdir().expect("a directory for the server");
+        let directory = tempfile::Builder::new()
+            .prefix("tidemill-server-")
+            .tempdir()
+            .expect("a directory for the server");
         let mut all: Vec<(String, String)> = [
             ("appendonly", "yes"),
             ("appendfsync", "always"),
@@ -51,7 +58,12 @@ impl TestServer {
             all.retain(|(known, _)| known != key);
             all.push(((*key).to_owned(), (*value).to_owned()));
         }
-        let mut server = Self { port: free_port(), directory, settings: all, child: None };
+        let mut server = Self {
+            port: free_port(),
+            directory,
+            settings: all,
+            child: None,
+        };
         server.resume();
         server
     }
@@ -91,7 +103,11 @@ impl TestServer {
     /// Starts it again on the same port and data, and waits until it answers.
     pub fn resume(&mut self) {
         let config = self.directory.path().join("server.conf");
-        let mut text = format!("port {}\nbind 127.0.0.1\ndir {}\ndaemonize no\n", self.port, self.directory.path().display());
+        let mut text = format!(
+            "port {}\nbind 127.0.0.1\ndir {}\ndaemonize no\n",
+            self.port,
+            self.directory.path().display()
+        );
         for (key, value) in &self.settings {
             let quoted = if value.is_empty() { "\"\"" } else { value };
             text.push_str(&format!("{key} {quoted}\n"));
@@ -151,11 +167,18 @@ impl Drop for TestServer {
 /// A port that was free a moment ago.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a free port").port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 /// The server's binary: the one named by TIDEMILL_TEST_SERVER, else what `tools/get-server.sh` finds or fetches.
 #[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test run says through the environment which server to use"
+)]
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -163,8 +186,15 @@ pub fn binary() -> &'static Path {
             return named.into();
         }
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/get-server.sh");
-        let output = Command::new("bash").arg(script).output().expect("tools/get-server.sh runs");
-        assert!(output.status.success(), "no server to test with: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("bash")
+            .arg(script)
+            .output()
+            .expect("tools/get-server.sh runs");
+        assert!(
+            output.status.success(),
+            "no server to test with: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().into()
     })
 }

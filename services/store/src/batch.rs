@@ -33,7 +33,9 @@ pub(crate) struct Batcher<T, R> {
 
 impl<T, R> Clone for Batcher<T, R> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone() }
+        Self {
+            queue: self.queue.clone(),
+        }
     }
 }
 
@@ -45,7 +47,10 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         Fut: Future<Output = Result<Vec<R>, StoreError>> + Send + 'static,
     {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Abort };
+        let policy = TaskPolicy {
+            on_error: OnError::Shutdown,
+            on_stop: OnStop::Abort,
+        };
         supervisor.spawn(policy, name, gather(supervisor.clone(), name, jobs, Arc::new(run)));
         Self { queue }
     }
@@ -54,13 +59,22 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     pub(crate) async fn call(&self, input: T, bytes: usize) -> Result<R, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Job { input, bytes, reply };
-        self.queue.send(job).await.map_err(|_| StoreError::Unavailable("shutting down".into()))?;
-        answer.await.unwrap_or_else(|_| Err(StoreError::Unknown("the batch was lost in a shutdown".into())))
+        self.queue
+            .send(job)
+            .await
+            .map_err(|_| StoreError::Unavailable("shutting down".into()))?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unknown("the batch was lost in a shutdown".into())))
     }
 }
 
-async fn gather<T, R, F, Fut>(supervisor: Supervisor, name: &'static str, mut jobs: mpsc::Receiver<Job<T, R>>, run: Arc<F>)
-where
+async fn gather<T, R, F, Fut>(
+    supervisor: Supervisor,
+    name: &'static str,
+    mut jobs: mpsc::Receiver<Job<T, R>>,
+    run: Arc<F>,
+) where
     T: Send + 'static,
     R: Send + 'static,
     F: Fn(Vec<T>) -> Fut + Send + Sync + 'static,
@@ -75,7 +89,9 @@ where
         }) else {
             return;
         };
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
         let (inputs, replies);
         (inputs, replies, held) = fill(first, &mut jobs);
         if inputs.is_empty() {
@@ -106,7 +122,11 @@ fn fill<T, R>(first: Job<T, R>, jobs: &mut mpsc::Receiver<Job<T, R>>) -> Filled<
         bytes += job.bytes;
         inputs.push(job.input);
         replies.push(job.reply);
-        next = if inputs.len() < MAX_ENTRIES { jobs.try_recv().ok() } else { None };
+        next = if inputs.len() < MAX_ENTRIES {
+            jobs.try_recv().ok()
+        } else {
+            None
+        };
     }
     (inputs, replies, None)
 }
@@ -120,7 +140,9 @@ fn answer<R>(replies: Vec<oneshot::Sender<Result<R, StoreError>>>, result: Resul
             }
         }
         other => {
-            let error = other.err().unwrap_or_else(|| StoreError::Internal("number of replies".into()));
+            let error = other
+                .err()
+                .unwrap_or_else(|| StoreError::Internal("number of replies".into()));
             for reply in replies {
                 let _ = reply.send(Err(error.clone()));
             }

@@ -18,7 +18,11 @@ pub struct BellWaiter {
 impl Store {
     /// A waiter named `worker`, unique among all processes.
     pub fn bell_waiter(&self, worker: &str) -> BellWaiter {
-        BellWaiter { store: self.clone(), own: worker.to_owned(), connections: Vec::new() }
+        BellWaiter {
+            store: self.clone(),
+            own: worker.to_owned(),
+            connections: Vec::new(),
+        }
     }
 
     /// Wakes the waiter named `worker`.
@@ -51,8 +55,10 @@ impl BellWaiter {
             command.arg(keys.bell(namespace.as_str(), line.queue.as_str(), line.kind.as_str()));
         }
         command.arg(timeout.as_secs_f64());
-        let rung: Option<(String, String)> =
-            command.query_async(&mut connection).await.map_err(|error| StoreError::from_sent(&error))?;
+        let rung: Option<(String, String)> = command
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| StoreError::from_sent(&error))?;
         self.connections[0] = Some(connection);
         Ok(rung.is_some())
     }

@@ -48,26 +48,37 @@ impl RedisConfig {
     /// A client that is not connected yet.
     pub fn client(&self) -> Result<Client, ConfigError> {
         let prefix_ok = (1..=32).contains(&self.prefix.len())
-            && self.prefix.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-'));
+            && self
+                .prefix
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-'));
         if !prefix_ok {
-            return Err(ConfigError::rule("redis.prefix must be 1 to 32 characters of [A-Za-z0-9:_-]"));
+            return Err(ConfigError::rule(
+                "redis.prefix must be 1 to 32 characters of [A-Za-z0-9:_-]",
+            ));
         }
         let info = self.connection_info()?;
         let client = if self.ca.is_empty() {
             Client::open(info)
         } else {
-            let root = fs::read(&self.ca).map_err(|e| ConfigError::rule(format!("redis.ca: cannot read {}: {e}", self.ca)))?;
-            Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(root) })
+            let root =
+                fs::read(&self.ca).map_err(|e| ConfigError::rule(format!("redis.ca: cannot read {}: {e}", self.ca)))?;
+            Client::build_with_tls(
+                info,
+                TlsCertificates {
+                    client_tls: None,
+                    root_cert: Some(root),
+                },
+            )
         };
         client.map_err(|e| ConfigError::rule(format!("redis.url: {e}")))
     }
 
     fn connection_info(&self) -> Result<ConnectionInfo, ConfigError> {
-        let info = self
-            .url
-            .expose()
-            .into_connection_info()
-            .map_err(|e| ConfigError::rule(format!("redis.url is not a redis://, rediss:// or unix:// URL: {e}")))?;
+        let info =
+            self.url.expose().into_connection_info().map_err(|e| {
+                ConfigError::rule(format!("redis.url is not a redis://, rediss:// or unix:// URL: {e}"))
+            })?;
         let mut settings = info.redis_settings().clone();
         if !self.username.is_empty() {
             settings = settings.set_username(&self.username);
@@ -84,7 +95,9 @@ impl RedisConfig {
             return Ok(self.password.clone());
         }
         if !self.password.is_empty() {
-            return Err(ConfigError::rule("redis.password and redis.password_file exclude each other"));
+            return Err(ConfigError::rule(
+                "redis.password and redis.password_file exclude each other",
+            ));
         }
         let path = PathBuf::from(&self.password_file);
         let text = fs::read_to_string(&path)

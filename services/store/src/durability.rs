@@ -38,17 +38,31 @@ pub struct Verdict {
 
 pub(crate) async fn facts(link: &Link) -> Result<ServerFacts, StoreError> {
     let info: String = link.query(redis::cmd("INFO").arg("server")).await?;
-    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name).map(|v| v.trim().to_owned()));
+    let field = |name: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(name).map(|v| v.trim().to_owned()))
+    };
     let (product, version) = match field("valkey_version:") {
         Some(version) => ("valkey", version),
         None => ("redis", field("redis_version:").unwrap_or_default()),
     };
     let major = version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let cluster = field("redis_mode:").or_else(|| field("server_mode:")).is_some_and(|mode| mode == "cluster");
+    let cluster = field("redis_mode:")
+        .or_else(|| field("server_mode:"))
+        .is_some_and(|mode| mode == "cluster");
     let mut settings: HashMap<String, String> = HashMap::new();
-    for name in ["appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy", "maxmemory"] {
+    for name in [
+        "appendonly",
+        "appendfsync",
+        "no-appendfsync-on-rewrite",
+        "maxmemory-policy",
+        "maxmemory",
+    ] {
         // Managed servers refuse CONFIG; that is a warning, not an error.
-        match link.query::<HashMap<String, String>>(redis::cmd("CONFIG").arg("GET").arg(name)).await {
+        match link
+            .query::<HashMap<String, String>>(redis::cmd("CONFIG").arg("GET").arg(name))
+            .await
+        {
             Ok(found) => settings.extend(found),
             Err(StoreError::Internal(_) | StoreError::Unavailable(_)) => {}
             Err(error) => return Err(error),
@@ -72,28 +86,63 @@ pub(crate) fn judge(facts: &ServerFacts, durability: Durability, memory_budget: 
     let mut verdict = Verdict::default();
     let oldest = if facts.product.starts_with("valkey") { 8 } else { 7 };
     if facts.major != 0 && facts.major < oldest {
-        verdict.refusals.push(format!("the server is {}; Redis 7.0 or Valkey 8 is the oldest that will do: upgrade it", facts.product));
+        verdict.refusals.push(format!(
+            "the server is {}; Redis 7.0 or Valkey 8 is the oldest that will do: upgrade it",
+            facts.product
+        ));
     }
     if facts.cluster {
-        verdict.refusals.push("the server is a member of a Cluster, which this release does not serve: use a single server".into());
+        verdict
+            .refusals
+            .push("the server is a member of a Cluster, which this release does not serve: use a single server".into());
     }
     let mut demand = |setting: &str, found: &Option<String>, wanted: &[&str], why: &str| match found {
-        None => verdict.warnings.push(format!("the server hides {setting}; make sure it is {}: {why}", wanted.join(" or "))),
+        None => verdict.warnings.push(format!(
+            "the server hides {setting}; make sure it is {}: {why}",
+            wanted.join(" or ")
+        )),
         Some(value) if wanted.contains(&value.as_str()) => {}
         Some(value) => {
             let best = wanted.first().copied().unwrap_or_default();
-            verdict.refusals.push(format!("{setting} is {value}, but {why}: CONFIG SET {setting} {best}"));
+            verdict
+                .refusals
+                .push(format!("{setting} is {value}, but {why}: CONFIG SET {setting} {best}"));
         }
     };
-    demand("maxmemory-policy", &facts.eviction, &["noeviction"], "eviction would drop tasks");
-    demand("appendonly", &facts.append_only, &["yes"], "without the append-only file a restart loses tasks");
+    demand(
+        "maxmemory-policy",
+        &facts.eviction,
+        &["noeviction"],
+        "eviction would drop tasks",
+    );
+    demand(
+        "appendonly",
+        &facts.append_only,
+        &["yes"],
+        "without the append-only file a restart loses tasks",
+    );
     match durability {
         Durability::Strict => {
-            demand("appendfsync", &facts.append_fsync, &["always"], "redis.durability = strict means on disk before the answer");
-            demand("no-appendfsync-on-rewrite", &facts.no_fsync_on_rewrite, &["no"], "strict must not skip fsync during a rewrite");
+            demand(
+                "appendfsync",
+                &facts.append_fsync,
+                &["always"],
+                "redis.durability = strict means on disk before the answer",
+            );
+            demand(
+                "no-appendfsync-on-rewrite",
+                &facts.no_fsync_on_rewrite,
+                &["no"],
+                "strict must not skip fsync during a rewrite",
+            );
         }
         Durability::Fast => {
-            demand("appendfsync", &facts.append_fsync, &["everysec", "always"], "redis.durability = fast means on disk within seconds");
+            demand(
+                "appendfsync",
+                &facts.append_fsync,
+                &["everysec", "always"],
+                "redis.durability = fast means on disk within seconds",
+            );
         }
     }
     match (facts.max_memory, memory_budget) {
@@ -129,7 +178,13 @@ mod tests {
     #[test]
     fn a_server_that_keeps_the_promise_is_taken() {
         let verdict = judge(&good(), Durability::Strict, 0);
-        assert_eq!(verdict, Verdict { memory_limit: 1 << 30, ..Verdict::default() });
+        assert_eq!(
+            verdict,
+            Verdict {
+                memory_limit: 1 << 30,
+                ..Verdict::default()
+            }
+        );
         assert_eq!(judge(&good(), Durability::Strict, 1 << 20).memory_limit, 1 << 20);
     }
 
@@ -159,14 +214,21 @@ mod tests {
 
     #[test]
     fn fast_takes_everysec_and_strict_does_not() {
-        let facts = ServerFacts { append_fsync: Some("everysec".into()), ..good() };
+        let facts = ServerFacts {
+            append_fsync: Some("everysec".into()),
+            ..good()
+        };
         assert!(judge(&facts, Durability::Fast, 0).refusals.is_empty());
         assert_eq!(judge(&facts, Durability::Strict, 0).refusals.len(), 1);
     }
 
     #[test]
     fn hidden_settings_are_warnings() {
-        let facts = ServerFacts { product: "redis 7.2".into(), major: 7, ..ServerFacts::default() };
+        let facts = ServerFacts {
+            product: "redis 7.2".into(),
+            major: 7,
+            ..ServerFacts::default()
+        };
         let verdict = judge(&facts, Durability::Strict, 1 << 30);
         assert!(verdict.refusals.is_empty(), "{verdict:?}");
         assert_eq!(verdict.warnings.len(), 4);

@@ -36,7 +36,9 @@ pub(crate) struct ReportEntry {
 impl SettleEntry {
     pub(crate) fn size(&self) -> usize {
         64 + match &self.settle {
-            Settle::Complete { outcome } | Settle::CompleteTooLarge { outcome } | Settle::Fail { outcome, .. } => outcome.len(),
+            Settle::Complete { outcome } | Settle::CompleteTooLarge { outcome } | Settle::Fail { outcome, .. } => {
+                outcome.len()
+            }
             Settle::Release { .. } | Settle::Stop => 0,
         }
     }
@@ -107,7 +109,9 @@ pub(crate) fn push_lease(call: &mut Call, request: &LeaseRequest) {
 }
 
 fn push_token(call: &mut Call, token: &LeaseToken) {
-    call.arg(token.task.as_bytes().as_slice()).arg(token.fence).arg(token.nonce.as_slice());
+    call.arg(token.task.as_bytes().as_slice())
+        .arg(token.fence)
+        .arg(token.nonce.as_slice());
 }
 
 pub(crate) fn push_heartbeat(call: &mut Call, heartbeat: &Heartbeat) {
@@ -117,7 +121,10 @@ pub(crate) fn push_heartbeat(call: &mut Call, heartbeat: &Heartbeat) {
 
 pub(crate) fn renewal(fields: &mut Fields) -> Result<Renewal, StoreError> {
     Ok(match fields.tag()?.as_ref() {
-        b"renewed" => Renewal::Renewed { stop: fields.stop()?, remaining_ms: fields.number()? },
+        b"renewed" => Renewal::Renewed {
+            stop: fields.stop()?,
+            remaining_ms: fields.number()?,
+        },
         b"timeout" => Renewal::TimedOut,
         b"lost" => Renewal::Lost,
         other => return unknown_tag(other),
@@ -129,7 +136,11 @@ pub(crate) fn push_settle(call: &mut Call, entry: &SettleEntry) {
     match &entry.settle {
         Settle::Complete { outcome } => call.arg("ok").arg(outcome.as_ref()),
         Settle::CompleteTooLarge { outcome } => call.arg("large").arg(outcome.as_ref()),
-        Settle::Fail { outcome, permanent, delay_ms } => call.arg(u8::from(*permanent)).arg(*delay_ms).arg(outcome.as_ref()),
+        Settle::Fail {
+            outcome,
+            permanent,
+            delay_ms,
+        } => call.arg(u8::from(*permanent)).arg(*delay_ms).arg(outcome.as_ref()),
         Settle::Release { counted: true } => call.arg("counted"),
         Settle::Release { counted: false } | Settle::Stop => call.arg("uncounted"),
     };
@@ -137,14 +148,19 @@ pub(crate) fn push_settle(call: &mut Call, entry: &SettleEntry) {
 
 pub(crate) fn settlement(fields: &mut Fields) -> Result<Settlement, StoreError> {
     Ok(match fields.tag()?.as_ref() {
-        b"done" => Settlement::Done { state: fields.state()?, due_ms: fields.number()? },
+        b"done" => Settlement::Done {
+            state: fields.state()?,
+            due_ms: fields.number()?,
+        },
         b"lost" => Settlement::Lost,
         other => return unknown_tag(other),
     })
 }
 
 pub(crate) fn push_cancel(call: &mut Call, entry: &CancelEntry) {
-    call.arg(entry.id.as_bytes().as_slice()).arg(entry.namespace.as_str()).arg(entry.outcome.as_ref());
+    call.arg(entry.id.as_bytes().as_slice())
+        .arg(entry.namespace.as_str())
+        .arg(entry.outcome.as_ref());
 }
 
 pub(crate) fn cancelled(fields: &mut Fields) -> Result<Cancelled, StoreError> {
@@ -162,7 +178,10 @@ pub(crate) fn push_report(call: &mut Call, entry: &ReportEntry) {
 
 pub(crate) fn reported(fields: &mut Fields) -> Result<Reported, StoreError> {
     Ok(match fields.tag()?.as_ref() {
-        b"stored" => Reported::Stored { sequence: fields.small()?, stop: fields.stop()? },
+        b"stored" => Reported::Stored {
+            sequence: fields.small()?,
+            stop: fields.stop()?,
+        },
         b"lost" => Reported::Lost,
         other => return unknown_tag(other),
     })
@@ -185,7 +204,9 @@ pub(crate) fn reading(fields: &mut Fields) -> Result<Option<Reading>, StoreError
     let record = fields.bytes()?;
     let mut entries = Vec::new();
     while let Some(sequence) = fields.next() {
-        let redis::Value::Int(sequence) = sequence else { return Err(unexpected("sequence of a log entry")) };
+        let redis::Value::Int(sequence) = sequence else {
+            return Err(unexpected("sequence of a log entry"));
+        };
         let sequence = u32::try_from(sequence).map_err(|_| unexpected("sequence of a log entry"))?;
         entries.push(log_entry(sequence, &fields.bytes()?)?);
     }
@@ -197,5 +218,11 @@ fn log_entry(sequence: u32, bytes: &Bytes) -> Result<LogEntry, StoreError> {
     let head: &[u8; 14] = bytes.first_chunk().ok_or_else(|| unexpected("short log entry"))?;
     let time_ms = head[1..7].iter().fold(0, |n, byte| (n << 8) | u64::from(*byte));
     let kind = LogKind::from_number(head[7]).ok_or_else(|| unexpected("kind of a log entry"))?;
-    Ok(LogEntry { sequence, attempt: head[0], time_ms, kind, payload: bytes.slice(14..) })
+    Ok(LogEntry {
+        sequence,
+        attempt: head[0],
+        time_ms,
+        kind,
+        payload: bytes.slice(14..),
+    })
 }

@@ -36,14 +36,19 @@ impl StoreError {
             Some("STORECHANGED") => return Self::Changed,
             Some("OOM") => return Self::Memory,
             // Refused before the script ran.
-            Some("LOADING" | "READONLY" | "MISCONF" | "NOREPLICAS" | "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "NOAUTH" | "NOPERM") => {
+            Some(
+                "LOADING" | "READONLY" | "MISCONF" | "NOREPLICAS" | "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "NOAUTH"
+                | "NOPERM",
+            ) => {
                 return Self::Unavailable(error.to_string());
             }
             _ => {}
         }
         match error.kind() {
             ErrorKind::Io | ErrorKind::Parse => Self::Unknown(error.to_string()),
-            _ if error.is_timeout() || error.is_connection_dropped() || error.is_io_error() => Self::Unknown(error.to_string()),
+            _ if error.is_timeout() || error.is_connection_dropped() || error.is_io_error() => {
+                Self::Unknown(error.to_string())
+            }
             _ => Self::Internal(error.to_string()),
         }
     }
@@ -57,13 +62,15 @@ impl StoreError {
     pub fn to_api(&self, mutating: bool) -> ApiError {
         let error = match self {
             Self::Unavailable(_) | Self::Unknown(_) => {
-                ApiError::new(ErrorReason::StoreUnavailable, "the store cannot be reached; try again").retry_after(RETRY_AFTER)
+                ApiError::new(ErrorReason::StoreUnavailable, "the store cannot be reached; try again")
+                    .retry_after(RETRY_AFTER)
             }
-            Self::Memory => {
-                ApiError::new(ErrorReason::MemoryExhausted, "the store's memory is full; enqueues stop until tasks have finished")
-                    .retry_after(Duration::from_secs(5))
-                    .quota("memory", "maxmemory of the store")
-            }
+            Self::Memory => ApiError::new(
+                ErrorReason::MemoryExhausted,
+                "the store's memory is full; enqueues stop until tasks have finished",
+            )
+            .retry_after(Duration::from_secs(5))
+            .quota("memory", "maxmemory of the store"),
             Self::Changed => ApiError::new(
                 ErrorReason::StoreChanged,
                 "the store is not the one this server started with; an operator must act",

@@ -56,7 +56,10 @@ impl Store {
         if !self.inner.hints_started.swap(true, std::sync::atomic::Ordering::AcqRel) {
             for shard in 0..self.inner.shards {
                 let inner = Arc::clone(&self.inner);
-                let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Abort };
+                let policy = TaskPolicy {
+                    on_error: OnError::Shutdown,
+                    on_stop: OnStop::Abort,
+                };
                 supervisor.spawn(policy, "hint reader", follow(inner, shard));
             }
         }
@@ -86,7 +89,14 @@ async fn read_on(inner: &Inner, key: &str, cursor: &mut Option<String>) -> Resul
     loop {
         let last = cursor.clone().unwrap_or_else(|| "0".into());
         let mut command = redis::cmd("XREAD");
-        command.arg("COUNT").arg(COUNT).arg("BLOCK").arg(BLOCK.as_millis() as u64).arg("STREAMS").arg(key).arg(&last);
+        command
+            .arg("COUNT")
+            .arg(COUNT)
+            .arg("BLOCK")
+            .arg(BLOCK.as_millis() as u64)
+            .arg("STREAMS")
+            .arg(key)
+            .arg(&last);
         let reply: Option<StreamReadReply> = command.query_async(&mut connection).await.map_err(sent)?;
         let entries: Vec<_> = reply.into_iter().flat_map(|r| r.keys).flat_map(|k| k.ids).collect();
         let mut hints = Vec::new();
@@ -106,8 +116,14 @@ async fn read_on(inner: &Inner, key: &str, cursor: &mut Option<String>) -> Resul
 }
 
 async fn newest(connection: &mut MultiplexedConnection, key: &str) -> redis::RedisResult<String> {
-    let last: Vec<(String, Value)> =
-        redis::cmd("XREVRANGE").arg(key).arg("+").arg("-").arg("COUNT").arg(1).query_async(connection).await?;
+    let last: Vec<(String, Value)> = redis::cmd("XREVRANGE")
+        .arg(key)
+        .arg("+")
+        .arg("-")
+        .arg("COUNT")
+        .arg(1)
+        .query_async(connection)
+        .await?;
     Ok(last.into_iter().next().map_or_else(|| "0".into(), |(id, _)| id))
 }
 
@@ -121,10 +137,22 @@ fn decode(field: &str, value: &Value, hints: &mut Vec<Hint>) {
     match field {
         "c" => hints.extend(bytes.chunks_exact(20).filter_map(|entry| {
             let id = TaskId::from_slice(&entry[..16]).ok()?;
-            Some(Hint::Changed(id, u32::from_be_bytes([entry[16], entry[17], entry[18], entry[19]])))
+            Some(Hint::Changed(
+                id,
+                u32::from_be_bytes([entry[16], entry[17], entry[18], entry[19]]),
+            ))
         })),
-        "x" => hints.extend(bytes.chunks_exact(16).filter_map(|id| TaskId::from_slice(id).ok().map(Hint::StopRequested))),
-        "d" => hints.extend(std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).map(Hint::Deadline)),
+        "x" => hints.extend(
+            bytes
+                .chunks_exact(16)
+                .filter_map(|id| TaskId::from_slice(id).ok().map(Hint::StopRequested)),
+        ),
+        "d" => hints.extend(
+            std::str::from_utf8(bytes)
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .map(Hint::Deadline),
+        ),
         // A newer release may say more; it can only be a reason to look.
         _ => {}
     }

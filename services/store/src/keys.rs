@@ -26,7 +26,9 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new(prefix: &str, shard: u16) -> Self {
-        Self { prefix: format!("{prefix}{{{shard}}}:") }
+        Self {
+            prefix: format!("{prefix}{{{shard}}}:"),
+        }
     }
 
     pub(crate) fn meta(&self) -> String {

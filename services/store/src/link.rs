@@ -33,7 +33,13 @@ struct State {
 
 impl Link {
     pub(crate) fn new(client: Client, connect_timeout: Duration, command_timeout: Duration) -> Self {
-        Self { client, connect_timeout, command_timeout, state: Mutex::default(), reconnects: AtomicU64::new(0) }
+        Self {
+            client,
+            connect_timeout,
+            command_timeout,
+            state: Mutex::default(),
+            reconnects: AtomicU64::new(0),
+        }
     }
 
     /// Number of connections made so far.
@@ -50,7 +56,10 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(response_timeout);
-        self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(|e| e.to_string())
+        self.client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|e| e.to_string())
     }
 
     async fn get(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
@@ -82,7 +91,11 @@ impl Link {
     /// Gives up the connection of this generation, so that the next command makes a new one.
     pub(crate) async fn drop_connection(&self, generation: u64) {
         let mut state = self.state.lock().await;
-        if state.connection.as_ref().is_some_and(|(current, _)| *current == generation) {
+        if state
+            .connection
+            .as_ref()
+            .is_some_and(|(current, _)| *current == generation)
+        {
             state.connection = None;
         }
     }
@@ -107,7 +120,10 @@ impl Link {
 
     /// Runs one command whose caller needs no more than its answer.
     pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        self.run(command).await.map(|(_, value)| value).map_err(|error| judge(&error))
+        self.run(command)
+            .await
+            .map(|(_, value)| value)
+            .map_err(|error| judge(&error))
     }
 
     async fn after(&self, generation: u64, error: redis::RedisError) -> redis::RedisError {

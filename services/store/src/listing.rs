@@ -62,14 +62,25 @@ pub struct TaskPage {
 
 impl Store {
     /// Queues by name, after `after`.
-    pub async fn queues(&self, namespace: &Namespace, after: Option<&Name>, size: usize) -> Result<QueuePage, StoreError> {
+    pub async fn queues(
+        &self,
+        namespace: &Namespace,
+        after: Option<&Name>,
+        size: usize,
+    ) -> Result<QueuePage, StoreError> {
         let from = after.map_or_else(|| format!("[{namespace}/"), |name| format!("({namespace}/{name}"));
         // '0' follows '/' in ASCII: the end of the namespace's names.
         let to = format!("({namespace}0");
         let mut names = Vec::new();
         for shard in 0..self.inner.shards {
             let mut command = redis::cmd("ZRANGEBYLEX");
-            command.arg(self.inner.keys(shard).names()).arg(&from).arg(&to).arg("LIMIT").arg(0).arg(size + 1);
+            command
+                .arg(self.inner.keys(shard).names())
+                .arg(&from)
+                .arg(&to)
+                .arg("LIMIT")
+                .arg(0)
+                .arg(size + 1);
             let found: Vec<String> = self.inner.link.query(&command).await?;
             names.extend(found.iter().filter_map(|line| Name::new(line.split_once('/')?.1).ok()));
         }
@@ -77,20 +88,36 @@ impl Store {
         let more = names.len() > size;
         names.truncate(size);
         let queues = self.counters(namespace, &names).await?;
-        Ok(QueuePage { next: if more { names.last().cloned() } else { None }, queues })
+        Ok(QueuePage {
+            next: if more { names.last().cloned() } else { None },
+            queues,
+        })
     }
 
     /// One queue; `None` if nothing was ever enqueued to it.
-    pub async fn queue(&self, namespace: &Namespace, queue: &Name) -> Result<Option<(QueueCounters, Vec<KindCount>)>, StoreError> {
-        let key = self.inner.keys(self.shard_of(namespace, queue)).queue(&format!("{namespace}/{queue}"));
+    pub async fn queue(
+        &self,
+        namespace: &Namespace,
+        queue: &Name,
+    ) -> Result<Option<(QueueCounters, Vec<KindCount>)>, StoreError> {
+        let key = self
+            .inner
+            .keys(self.shard_of(namespace, queue))
+            .queue(&format!("{namespace}/{queue}"));
         if !self.inner.link.query::<bool>(redis::cmd("EXISTS").arg(key)).await? {
             return Ok(None);
         }
-        let Some(counters) = self.counters(namespace, std::slice::from_ref(queue)).await?.pop() else { return Ok(None) };
+        let Some(counters) = self.counters(namespace, std::slice::from_ref(queue)).await?.pop() else {
+            return Ok(None);
+        };
         let mut kinds = Vec::new();
         for (kind, queued) in &counters.kinds {
             let oldest = self.oldest(namespace, queue, kind).await?;
-            kinds.push(KindCount { kind: kind.clone(), queued: *queued, oldest });
+            kinds.push(KindCount {
+                kind: kind.clone(),
+                queued: *queued,
+                oldest,
+            });
         }
         Ok(Some((counters, kinds)))
     }
@@ -106,14 +133,22 @@ impl Store {
     ) -> Result<TaskPage, StoreError> {
         let meta = self.inner.keys(self.shard_of(namespace, queue)).meta();
         let mut call = self.inner.scripts.call(Script::List, &meta);
-        call.arg(format!("{namespace}/{queue}")).arg(state as u8).arg(cursor).arg(size);
+        call.arg(format!("{namespace}/{queue}"))
+            .arg(state as u8)
+            .arg(cursor)
+            .arg(size);
         let (_, value) = self.inner.scripts.run(&self.inner.link, &call).await?;
         let mut fields = Fields::new(value)?;
         let cursor = fields.number()?;
         let mut tasks = Vec::new();
         while let Some(id) = fields.next() {
-            let Value::BulkString(id) = id else { return Err(reply::unexpected("id")) };
-            tasks.push((TaskId::from_slice(&id).map_err(|_| reply::unexpected("id"))?, fields.bytes()?));
+            let Value::BulkString(id) = id else {
+                return Err(reply::unexpected("id"));
+            };
+            tasks.push((
+                TaskId::from_slice(&id).map_err(|_| reply::unexpected("id"))?,
+                fields.bytes()?,
+            ));
         }
         Ok(TaskPage { tasks, cursor })
     }
@@ -128,10 +163,18 @@ impl Store {
         }
         let mut pipeline = redis::pipe();
         for name in names {
-            pipeline.cmd("HGETALL").arg(self.inner.keys(self.shard_of(namespace, name)).queue(&format!("{namespace}/{name}")));
+            pipeline.cmd("HGETALL").arg(
+                self.inner
+                    .keys(self.shard_of(namespace, name))
+                    .queue(&format!("{namespace}/{name}")),
+            );
         }
         let all: Vec<HashMap<String, String>> = self.inner.link.run_all(&pipeline).await?;
-        Ok(names.iter().zip(all).map(|(name, fields)| counters_of(name, &fields)).collect())
+        Ok(names
+            .iter()
+            .zip(all)
+            .map(|(name, fields)| counters_of(name, &fields))
+            .collect())
     }
 
     /// The head of the lines of a kind that was enqueued first. A tombstone at the head only makes the age older than it is.
@@ -144,12 +187,21 @@ impl Store {
         }
         let heads: Vec<Option<Vec<u8>>> = self.inner.link.run_all(&pipeline).await?;
         // UUIDv7 sorts by time.
-        Ok(heads.into_iter().flatten().filter_map(|id| TaskId::from_slice(&id).ok()).min())
+        Ok(heads
+            .into_iter()
+            .flatten()
+            .filter_map(|id| TaskId::from_slice(&id).ok())
+            .min())
     }
 }
 
 fn counters_of(queue: &Name, fields: &HashMap<String, String>) -> QueueCounters {
-    let number = |name: &str| fields.get(name).and_then(|text| text.parse::<i64>().ok()).map_or(0, |n| n.max(0) as u64);
+    let number = |name: &str| {
+        fields
+            .get(name)
+            .and_then(|text| text.parse::<i64>().ok())
+            .map_or(0, |n| n.max(0) as u64)
+    };
     let mut kinds: Vec<(Name, u64)> = fields
         .keys()
         .filter_map(|field| Some((Name::new(field.strip_prefix("k:")?).ok()?, number(field))))
@@ -159,7 +211,16 @@ fn counters_of(queue: &Name, fields: &HashMap<String, String>) -> QueueCounters 
     QueueCounters {
         queue: queue.clone(),
         paused: fields.contains_key("paused"),
-        by_state: ["scheduled", "queued", "running", "succeeded", "failed", "cancelled", "expired"].map(number),
+        by_state: [
+            "scheduled",
+            "queued",
+            "running",
+            "succeeded",
+            "failed",
+            "cancelled",
+            "expired",
+        ]
+        .map(number),
         bytes: number("bytes"),
         kinds,
     }

@@ -46,7 +46,11 @@ impl OpenError {
 impl Store {
     /// Connects, checks the server's settings and the store's identity, and loads the scripts. Creates an identity on an empty store.
     pub async fn open(config: &RedisConfig, rules: Rules, supervisor: &Supervisor) -> Result<Self, OpenError> {
-        let link = Arc::new(Link::new(config.client()?, config.connect_timeout.0, config.command_timeout.0));
+        let link = Arc::new(Link::new(
+            config.client()?,
+            config.connect_timeout.0,
+            config.command_timeout.0,
+        ));
         let facts = durability::facts(&link).await?;
         let verdict = durability::judge(&facts, config.durability, config.memory_budget.0);
         for warning in &verdict.warnings {
@@ -60,7 +64,15 @@ impl Store {
         scripts::load_all(&link).await?;
         tracing::info!(server = facts.product, durability = ?config.durability, store_id, "store opened");
         Ok(Self::start(
-            Inner::new(link, &config.prefix, shards, store_id, rules, verdict.memory_limit, config.durability),
+            Inner::new(
+                link,
+                &config.prefix,
+                shards,
+                store_id,
+                rules,
+                verdict.memory_limit,
+                config.durability,
+            ),
             supervisor,
         ))
     }
@@ -68,15 +80,34 @@ impl Store {
 
 /// Reads the identity of the store, or writes one on an empty store.
 async fn identity(link: &Link, keys: &Keys, pinned: &str) -> Result<(String, u16), OpenError> {
-    let fresh = if pinned.is_empty() { uuid::Uuid::new_v4().to_string() } else { String::new() };
+    let fresh = if pinned.is_empty() {
+        uuid::Uuid::new_v4().to_string()
+    } else {
+        String::new()
+    };
     let mut pipeline = redis::pipe();
     pipeline.atomic();
     if !fresh.is_empty() {
-        pipeline.cmd("HSETNX").arg(keys.meta()).arg("store_id").arg(&fresh).ignore();
+        pipeline
+            .cmd("HSETNX")
+            .arg(keys.meta())
+            .arg("store_id")
+            .arg(&fresh)
+            .ignore();
         pipeline.cmd("HSETNX").arg(keys.meta()).arg("shards").arg(1).ignore();
-        pipeline.cmd("HSETNX").arg(keys.meta()).arg("format").arg(FORMAT).ignore();
+        pipeline
+            .cmd("HSETNX")
+            .arg(keys.meta())
+            .arg("format")
+            .arg(FORMAT)
+            .ignore();
     }
-    pipeline.cmd("HMGET").arg(keys.meta()).arg("store_id").arg("shards").arg("format");
+    pipeline
+        .cmd("HMGET")
+        .arg(keys.meta())
+        .arg("store_id")
+        .arg("shards")
+        .arg("format");
     let (fields,): (Vec<Option<String>>,) = link.run_all(&pipeline).await?;
     let [Some(store_id), Some(shards), Some(format)] = fields.as_slice() else {
         return Err(OpenError::Identity(format!(
@@ -84,7 +115,9 @@ async fn identity(link: &Link, keys: &Keys, pinned: &str) -> Result<(String, u16
         )));
     };
     if !pinned.is_empty() && pinned != store_id {
-        return Err(OpenError::Identity(format!("redis.store_id pins {pinned}, but the server holds the store {store_id}")));
+        return Err(OpenError::Identity(format!(
+            "redis.store_id pins {pinned}, but the server holds the store {store_id}"
+        )));
     }
     if format.parse::<u32>().map_or(true, |found| found > FORMAT) {
         return Err(OpenError::Identity(format!(

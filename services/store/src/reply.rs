@@ -25,13 +25,19 @@ pub(crate) fn list(value: Value) -> Result<Vec<Value>, StoreError> {
 
 impl Fields {
     pub(crate) fn new(value: Value) -> Result<Self, StoreError> {
-        Ok(Self { values: list(value)?.into_iter() })
+        Ok(Self {
+            values: list(value)?.into_iter(),
+        })
     }
 
     /// The entry's first field echoes the task's id; another one means that replies have crossed.
     pub(crate) fn echoing(value: Value, id: &TaskId) -> Result<Self, StoreError> {
         let mut fields = Self::new(value)?;
-        if fields.bytes()?.as_ref() == id.as_bytes() { Ok(fields) } else { Err(StoreError::Unknown(CROSSED.into())) }
+        if fields.bytes()?.as_ref() == id.as_bytes() {
+            Ok(fields)
+        } else {
+            Err(StoreError::Unknown(CROSSED.into()))
+        }
     }
 
     pub(crate) fn next(&mut self) -> Option<Value> {
@@ -66,7 +72,10 @@ impl Fields {
     }
 
     pub(crate) fn state(&mut self) -> Result<TaskState, StoreError> {
-        u8::try_from(self.number()?).ok().and_then(TaskState::from_number).ok_or_else(|| unexpected("state"))
+        u8::try_from(self.number()?)
+            .ok()
+            .and_then(TaskState::from_number)
+            .ok_or_else(|| unexpected("state"))
     }
 
     pub(crate) fn task_id(&mut self) -> Result<TaskId, StoreError> {

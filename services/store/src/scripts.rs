@@ -102,10 +102,14 @@ impl Script {
             Self::Enqueue => ("", &[TIME, KEYS, GUARD, RULES, RECORD, EFFECTS, ADVANCE]),
             Self::Read | Self::List => (" flags=no-writes,allow-oom", &[KEYS, GUARD, RECORD]),
             // Everything else lets a full store drain.
-            Self::Complete | Self::Fail | Self::Release => {
-                (" flags=allow-oom", &[TIME, KEYS, GUARD, RULES, RECORD, EFFECTS, ADVANCE, SETTLE])
-            }
-            _ => (" flags=allow-oom", &[TIME, KEYS, GUARD, RULES, RECORD, EFFECTS, ADVANCE]),
+            Self::Complete | Self::Fail | Self::Release => (
+                " flags=allow-oom",
+                &[TIME, KEYS, GUARD, RULES, RECORD, EFFECTS, ADVANCE, SETTLE],
+            ),
+            _ => (
+                " flags=allow-oom",
+                &[TIME, KEYS, GUARD, RULES, RECORD, EFFECTS, ADVANCE],
+            ),
         };
         let mut text = format!("#!lua{flags}\n");
         for part in parts.iter().chain([&self.body()]) {
@@ -137,13 +141,20 @@ pub(crate) struct Scripts {
 impl Scripts {
     pub(crate) fn new(store_id: String) -> Self {
         use sha1_smol::Sha1;
-        let hashes = Script::ALL.iter().map(|s| (*s, Sha1::from(s.text()).digest().to_string())).collect();
+        let hashes = Script::ALL
+            .iter()
+            .map(|s| (*s, Sha1::from(s.text()).digest().to_string()))
+            .collect();
         Self { hashes, store_id }
     }
 
     /// Begins a call on the shard whose `meta` key is given.
     pub(crate) fn call(&self, script: Script, meta_key: &str) -> Call {
-        let hash = self.hashes.iter().find(|(s, _)| *s == script).map_or("", |(_, hash)| hash);
+        let hash = self
+            .hashes
+            .iter()
+            .find(|(s, _)| *s == script)
+            .map_or("", |(_, hash)| hash);
         let mut command = redis::cmd("EVALSHA");
         command.arg(hash).arg(1).arg(meta_key).arg(&self.store_id);
         Call { script, command }
@@ -166,7 +177,9 @@ impl Scripts {
             StoreError::Unknown(text) => StoreError::Unavailable(text),
             other => other,
         })?;
-        link.run(&call.command).await.map_err(|error| report(call.script, link::judge(&error)))
+        link.run(&call.command)
+            .await
+            .map_err(|error| report(call.script, link::judge(&error)))
     }
 }
 
@@ -185,4 +198,3 @@ pub(crate) async fn load_all(link: &Link) -> Result<(), StoreError> {
     }
     link.run_all::<Vec<String>>(&pipeline).await.map(|_| ())
 }
-

@@ -138,7 +138,9 @@ impl Inner {
                 return Err(StoreError::Unknown(CROSSED.into()));
             }
             let pairs = entries.iter().zip(items);
-            pairs.map(|(entry, item)| read(entry, &mut Fields::echoing(item, &id_of(entry))?)).collect()
+            pairs
+                .map(|(entry, item)| read(entry, &mut Fields::echoing(item, &id_of(entry))?))
+                .collect()
         };
         let result: Result<Vec<R>, StoreError> = read_all();
         if let Err(error) = &result {
@@ -169,20 +171,45 @@ impl Batchers {
     fn start(inner: &Arc<Inner>, supervisor: &Supervisor, shard: u16) -> Self {
         let release_limit = outcome_release_limit();
         Self {
-            enqueue: batcher!(inner, supervisor, shard, "enqueue batch", Script::Enqueue, entry::push_new_task, |t: &NewTask| t.id, |_, f| {
-                entry::enqueued(f)
-            }),
+            enqueue: batcher!(
+                inner,
+                supervisor,
+                shard,
+                "enqueue batch",
+                Script::Enqueue,
+                entry::push_new_task,
+                |t: &NewTask| t.id,
+                |_, f| { entry::enqueued(f) }
+            ),
             heartbeat: batcher!(
-                inner, supervisor, shard, "heartbeat batch", Script::Heartbeat, entry::push_heartbeat,
-                |h: &Heartbeat| h.token.task, |_, f| entry::renewal(f)
+                inner,
+                supervisor,
+                shard,
+                "heartbeat batch",
+                Script::Heartbeat,
+                entry::push_heartbeat,
+                |h: &Heartbeat| h.token.task,
+                |_, f| entry::renewal(f)
             ),
             complete: batcher!(
-                inner, supervisor, shard, "complete batch", Script::Complete, entry::push_settle,
-                |s: &SettleEntry| s.token.task, |_, f| entry::settlement(f)
+                inner,
+                supervisor,
+                shard,
+                "complete batch",
+                Script::Complete,
+                entry::push_settle,
+                |s: &SettleEntry| s.token.task,
+                |_, f| entry::settlement(f)
             ),
             fail: batcher!(
-                inner, supervisor, shard, "fail batch", Script::Fail, entry::push_settle,
-                |s: &SettleEntry| s.token.task, |_, f| entry::settlement(f)
+                inner,
+                supervisor,
+                shard,
+                "fail batch",
+                Script::Fail,
+                entry::push_settle,
+                |s: &SettleEntry| s.token.task,
+                |_, f| entry::settlement(f)
             ),
             release: {
                 let inner = Arc::clone(inner);
@@ -195,17 +222,31 @@ impl Batchers {
                         for entry in &entries {
                             entry::push_settle(&mut call, entry);
                         }
-                        inner.run_entries(call, &entries, |s| s.token.task, |_, f| entry::settlement(f)).await
+                        inner
+                            .run_entries(call, &entries, |s| s.token.task, |_, f| entry::settlement(f))
+                            .await
                     }
                 })
             },
             cancel: batcher!(
-                inner, supervisor, shard, "cancel batch", Script::Cancel, entry::push_cancel,
-                |c: &CancelEntry| c.id, |_, f| entry::cancelled(f)
+                inner,
+                supervisor,
+                shard,
+                "cancel batch",
+                Script::Cancel,
+                entry::push_cancel,
+                |c: &CancelEntry| c.id,
+                |_, f| entry::cancelled(f)
             ),
             report: batcher!(
-                inner, supervisor, shard, "report batch", Script::Report, entry::push_report,
-                |r: &ReportEntry| r.token.task, |_, f| entry::reported(f)
+                inner,
+                supervisor,
+                shard,
+                "report batch",
+                Script::Report,
+                entry::push_report,
+                |r: &ReportEntry| r.token.task,
+                |_, f| entry::reported(f)
             ),
             read: {
                 let inner = Arc::clone(inner);
@@ -216,7 +257,9 @@ impl Batchers {
                         for entry in &entries {
                             entry::push_read(&mut call, entry);
                         }
-                        inner.run_entries(call, &entries, |r| r.id, |_, f| entry::reading(f)).await
+                        inner
+                            .run_entries(call, &entries, |r| r.id, |_, f| entry::reading(f))
+                            .await
                     }
                 })
             },
@@ -227,8 +270,13 @@ impl Batchers {
 impl Store {
     pub(crate) fn start(inner: Inner, supervisor: &Supervisor) -> Self {
         let inner = Arc::new(inner);
-        let batchers = (0..inner.shards).map(|shard| Batchers::start(&inner, supervisor, shard)).collect();
-        Self { inner, batchers: Arc::new(batchers) }
+        let batchers = (0..inner.shards)
+            .map(|shard| Batchers::start(&inner, supervisor, shard))
+            .collect();
+        Self {
+            inner,
+            batchers: Arc::new(batchers),
+        }
     }
 
     fn batchers(&self, id: &TaskId) -> &Batchers {
@@ -244,7 +292,9 @@ impl Store {
 
     /// T2. Leases tasks of lines that share one shard. Repeats itself, with the same answer, when the outcome is unknown.
     pub async fn lease(&self, request: &LeaseRequest) -> Result<(Vec<Leased>, bool), StoreError> {
-        let Some(line) = request.lines.first() else { return Ok((Vec::new(), false)) };
+        let Some(line) = request.lines.first() else {
+            return Ok((Vec::new(), false));
+        };
         let shard = tidemill_model::id::route(&request.namespace, &line.queue) % self.inner.shards;
         let mut call = self.inner.call(Script::Lease, shard);
         entry::push_lease(&mut call, request);
@@ -257,11 +307,20 @@ impl Store {
         let more = fields.number()? == 1;
         let mut leased = Vec::new();
         while let Some(id) = fields.next() {
-            let Value::BulkString(id) = id else { return Err(reply::unexpected("id of a lease")) };
+            let Value::BulkString(id) = id else {
+                return Err(reply::unexpected("id of a lease"));
+            };
             let task = TaskId::from_slice(&id).map_err(|_| reply::unexpected("id of a lease"))?;
             let record = fields.bytes()?;
             let header = Header::parse(&record).map_err(|e| StoreError::Internal(e.to_string()))?;
-            leased.push(Leased { token: LeaseToken { task, fence: header.fence, nonce: header.nonce }, record });
+            leased.push(Leased {
+                token: LeaseToken {
+                    task,
+                    fence: header.fence,
+                    nonce: header.nonce,
+                },
+                record,
+            });
         }
         Ok((leased, more))
     }
@@ -287,13 +346,19 @@ impl Store {
     /// T8. Cancels a task; `outcome` is an encoded `StoredOutcome` that carries the reason.
     pub async fn cancel(&self, namespace: Namespace, id: TaskId, outcome: Bytes) -> Result<Cancelled, StoreError> {
         let bytes = outcome.len() + 64;
-        self.batchers(&id).cancel.call(CancelEntry { id, namespace, outcome }, bytes).await
+        self.batchers(&id)
+            .cancel
+            .call(CancelEntry { id, namespace, outcome }, bytes)
+            .await
     }
 
     /// Appends progress (an encoded `Progress`) or a chunk (an encoded `OutputChunk`) to the task's log.
     pub async fn report(&self, token: LeaseToken, kind: LogKind, payload: Bytes) -> Result<Reported, StoreError> {
         let bytes = payload.len() + 64;
-        self.batchers(&token.task).report.call(ReportEntry { token, kind, payload }, bytes).await
+        self.batchers(&token.task)
+            .report
+            .call(ReportEntry { token, kind, payload }, bytes)
+            .await
     }
 
     /// Reads a task; `None`: there is no such task in this namespace.

@@ -90,7 +90,12 @@ impl Store {
     /// True for one caller in each `interval`, whichever asks first: passes over the whole store need not be made by everybody.
     pub async fn claim_pass(&self, shard: u16, interval: Duration) -> Result<bool, StoreError> {
         let mut command = redis::cmd("SET");
-        command.arg(self.inner.keys(shard).pass()).arg(1).arg("NX").arg("PX").arg(interval.as_millis() as u64);
+        command
+            .arg(self.inner.keys(shard).pass())
+            .arg(1)
+            .arg("NX")
+            .arg("PX")
+            .arg(interval.as_millis() as u64);
         Ok(self.inner.link.query::<Option<String>>(&command).await?.is_some())
     }
 
@@ -104,7 +109,9 @@ impl Store {
 fn task_ids(fields: &mut Fields) -> Result<Vec<TaskId>, StoreError> {
     let mut ids = Vec::new();
     while let Some(id) = fields.next() {
-        let Value::BulkString(id) = id else { return Err(reply::unexpected("id")) };
+        let Value::BulkString(id) = id else {
+            return Err(reply::unexpected("id"));
+        };
         ids.push(TaskId::from_slice(&id).map_err(|_| reply::unexpected("id"))?);
     }
     Ok(ids)

@@ -34,15 +34,24 @@ async fn mends_an_index_that_lost_a_task() {
 async fn finds_every_lost_task_of_many_pages() {
     let world = World::new(SHORT).await;
     for n in 1..=500 {
-        world.enqueue(Start::Now, 0, n).await;
+        world.enqueue(Start::After(60_000), 0, n).await;
     }
+    assert_eq!(world.server.ask("DEL tm:{0}:due").as_deref(), Some(":1"));
+    let (reconciler, shutdown) = (reconciler(&world), Shutdown::new());
+    assert_eq!(pass(&reconciler, &shutdown).await, 500);
+    assert_eq!(pass(&reconciler, &shutdown).await, 0);
+}
+
+#[tokio::test]
+async fn a_lost_line_serves_again() {
+    let world = World::new(SHORT).await;
+    world.enqueue(Start::Now, 0, 1).await;
     assert_eq!(
         world.server.ask("DEL tm:{0}:r:default/default/k/2").as_deref(),
         Some(":1")
     );
     let (reconciler, shutdown) = (reconciler(&world), Shutdown::new());
-    assert_eq!(pass(&reconciler, &shutdown).await, 500);
-    assert_eq!(pass(&reconciler, &shutdown).await, 0);
+    assert_eq!(pass(&reconciler, &shutdown).await, 1);
     assert!(world.lease(1).await.is_some());
 }
 

@@ -10,7 +10,12 @@ use crate::{
     subject::{START, Subject, output, task},
 };
 
-conformance!(waiting_tasks_end_at_once, a_running_task_is_asked_once, a_finished_task_stays, unknown);
+conformance!(
+    waiting_tasks_end_at_once,
+    a_running_task_is_asked_once,
+    a_finished_task_stays,
+    unknown
+);
 
 async fn waiting_tasks_end_at_once(s: &mut impl Subject) {
     let queued = task(1, "q", "k");
@@ -23,14 +28,20 @@ async fn waiting_tasks_end_at_once(s: &mut impl Subject) {
         assert_eq!(s.snapshot(id).await.unwrap().outcome.cancel_reason, "why");
     }
     let counters = s.counters("q").await;
-    assert_eq!((counters.cancelled, counters.queued, counters.scheduled, counters.bytes), (2, 0, 0, 0));
+    assert_eq!(
+        (counters.cancelled, counters.queued, counters.scheduled, counters.bytes),
+        (2, 0, 0, 0)
+    );
     assert_eq!(s.tick(START + 2_000, true).await.promoted, 0);
 }
 
 async fn a_running_task_is_asked_once(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
     for _ in 0..2 {
-        assert_eq!(s.cancel(START, token.task, "why").await, Cancelled::State(TaskState::Running));
+        assert_eq!(
+            s.cancel(START, token.task, "why").await,
+            Cancelled::State(TaskState::Running)
+        );
     }
     assert_eq!(s.snapshot(token.task).await.unwrap().header.version, 3);
 }
@@ -38,7 +49,10 @@ async fn a_running_task_is_asked_once(s: &mut impl Subject) {
 async fn a_finished_task_stays(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
     s.settle(START, token, Settle::Complete { outcome: output("x") }).await;
-    assert_eq!(s.cancel(START, token.task, "late").await, Cancelled::State(TaskState::Succeeded));
+    assert_eq!(
+        s.cancel(START, token.task, "late").await,
+        Cancelled::State(TaskState::Succeeded)
+    );
     assert_eq!(s.snapshot(token.task).await.unwrap().outcome.cancel_reason, "");
 }
 

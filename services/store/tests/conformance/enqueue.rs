@@ -10,16 +10,30 @@ use crate::{
     subject::{START, Subject, task, with_key},
 };
 
-conformance!(ready_at_once, delayed, the_past_is_now, key_names_the_first_task, key_with_other_content, limits, id_is_taken_once);
+conformance!(
+    ready_at_once,
+    delayed,
+    the_past_is_now,
+    key_names_the_first_task,
+    key_with_other_content,
+    limits,
+    id_is_taken_once
+);
 
 async fn ready_at_once(s: &mut impl Subject) {
     let new = task(1, "q", "k");
     let id = new.id;
     assert_eq!(s.enqueue(START, new).await, Enqueued::Stored(TaskState::Queued));
     let found = s.snapshot(id).await.unwrap();
-    assert_eq!((found.header.version, found.header.sequence, found.header.fence), (1, 1, 0));
+    assert_eq!(
+        (found.header.version, found.header.sequence, found.header.fence),
+        (1, 1, 0)
+    );
     assert_eq!(found.events.len(), 1);
-    assert_eq!((found.events[0].cause, found.events[0].attempt, found.events[0].time_ms), (Cause::Enqueued, 0, START));
+    assert_eq!(
+        (found.events[0].cause, found.events[0].attempt, found.events[0].time_ms),
+        (Cause::Enqueued, 0, START)
+    );
     assert_eq!(s.counters("q").await.queued, 1);
 }
 
@@ -42,9 +56,15 @@ async fn key_names_the_first_task(s: &mut impl Subject) {
     let first = with_key(task(1, "q", "k"), 9, 1);
     let id = first.id;
     s.enqueue(START, first).await;
-    assert_eq!(s.enqueue(START, with_key(task(2, "q", "k"), 9, 1)).await, Enqueued::Duplicate(id, TaskState::Queued));
+    assert_eq!(
+        s.enqueue(START, with_key(task(2, "q", "k"), 9, 1)).await,
+        Enqueued::Duplicate(id, TaskState::Queued)
+    );
     // Another queue is another scope.
-    assert_eq!(s.enqueue(START, with_key(task(3, "other", "k"), 9, 2)).await, Enqueued::Stored(TaskState::Queued));
+    assert_eq!(
+        s.enqueue(START, with_key(task(3, "other", "k"), 9, 2)).await,
+        Enqueued::Stored(TaskState::Queued)
+    );
     assert_eq!(s.counters("q").await.queued, 1);
 }
 

@@ -18,15 +18,46 @@ use crate::subject::{OnRedis, Reference, START, Subject, error, line, output, re
 
 #[derive(Debug, Clone)]
 enum Op {
-    Enqueue { kind: u8, priority: u8, delay: u16, expires: u16, key: u8, content: u8, limit: bool },
-    Lease { first: u8, max: u8, repeat: bool },
-    Heartbeat { pick: u8, age: u16 },
-    Settle { pick: u8, how: u8, delay: u16, stale: bool },
-    Cancel { pick: u8 },
-    Report { pick: u8, bytes: u8 },
-    Tick { reap: bool },
-    Pass { ms: u32 },
-    Pause { paused: bool },
+    Enqueue {
+        kind: u8,
+        priority: u8,
+        delay: u16,
+        expires: u16,
+        key: u8,
+        content: u8,
+        limit: bool,
+    },
+    Lease {
+        first: u8,
+        max: u8,
+        repeat: bool,
+    },
+    Heartbeat {
+        pick: u8,
+        age: u16,
+    },
+    Settle {
+        pick: u8,
+        how: u8,
+        delay: u16,
+        stale: bool,
+    },
+    Cancel {
+        pick: u8,
+    },
+    Report {
+        pick: u8,
+        bytes: u8,
+    },
+    Tick {
+        reap: bool,
+    },
+    Pass {
+        ms: u32,
+    },
+    Pause {
+        paused: bool,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -66,7 +97,15 @@ macro_rules! both {
 
 impl Pair {
     async fn new() -> Self {
-        Self { reference: Reference::new(), redis: OnRedis::new().await, now: START, made: vec![], tokens: vec![], requests: 0, asked: 0 }
+        Self {
+            reference: Reference::new(),
+            redis: OnRedis::new().await,
+            now: START,
+            made: vec![],
+            tokens: vec![],
+            requests: 0,
+            asked: 0,
+        }
     }
 
     fn token(&self, pick: u8) -> Option<LeaseToken> {
@@ -79,13 +118,25 @@ impl Pair {
     async fn apply(&mut self, op: &Op) {
         let now = self.now;
         match *op {
-            Op::Enqueue { kind, priority, delay, expires, key, content, limit } => {
+            Op::Enqueue {
+                kind,
+                priority,
+                delay,
+                expires,
+                key,
+                content,
+                limit,
+            } => {
                 let mut new = task(self.made.len() as u64 + 1, "q", ["a", "b", "c"][usize::from(kind)]);
                 new.record.priority = Priority::from_number(priority).unwrap();
                 new.record.expires_in_ms = u64::from(expires);
                 new.record.drop_input = expires % 2 == 1;
                 new.record.max_attempts = 1 + content + kind;
-                new.start = if delay == 0 { Start::Now } else { Start::After(u64::from(delay)) };
+                new.start = if delay == 0 {
+                    Start::Now
+                } else {
+                    Start::After(u64::from(delay))
+                };
                 new.queue_limit = if limit { 9 } else { 0 };
                 if key > 2 {
                     new = with_key(new, key, content);
@@ -103,25 +154,50 @@ impl Pair {
                 let ask = request(self.requests, &lines, u32::from(max));
                 let expected = self.reference.lease(now, &ask).await;
                 let found = self.redis.lease(now, &ask).await;
-                let tokens = |leased: &[tidemill_model::op::Leased]| leased.iter().map(|one| one.token).collect::<Vec<_>>();
+                let tokens =
+                    |leased: &[tidemill_model::op::Leased]| leased.iter().map(|one| one.token).collect::<Vec<_>>();
                 assert_eq!(tokens(&found), tokens(&expected), "lease differs");
                 self.tokens.extend(tokens(&found));
             }
             Op::Heartbeat { pick, age } => {
                 if let Some(token) = self.token(pick) {
-                    both!(self, heartbeat(now, Heartbeat { token, age_ms: u64::from(age) }));
+                    both!(
+                        self,
+                        heartbeat(
+                            now,
+                            Heartbeat {
+                                token,
+                                age_ms: u64::from(age)
+                            }
+                        )
+                    );
                 }
             }
-            Op::Settle { pick, how, delay, stale } => {
+            Op::Settle {
+                pick,
+                how,
+                delay,
+                stale,
+            } => {
                 let Some(mut token) = self.token(pick) else { return };
                 if stale {
                     token.nonce[3] ^= 1;
                 }
                 let settle = match how {
-                    0 | 1 => Settle::Complete { outcome: output("done") },
-                    2 => Settle::CompleteTooLarge { outcome: error("large") },
-                    3 | 4 => Settle::Fail { outcome: error("oops"), permanent: delay < 100, delay_ms: u64::from(delay) },
-                    5 => Settle::Release { counted: delay % 2 == 0 },
+                    0 | 1 => Settle::Complete {
+                        outcome: output("done"),
+                    },
+                    2 => Settle::CompleteTooLarge {
+                        outcome: error("large"),
+                    },
+                    3 | 4 => Settle::Fail {
+                        outcome: error("oops"),
+                        permanent: delay < 100,
+                        delay_ms: u64::from(delay),
+                    },
+                    5 => Settle::Release {
+                        counted: delay % 2 == 0,
+                    },
                     _ => Settle::Stop,
                 };
                 both!(self, settle(now, token, settle));
@@ -134,7 +210,10 @@ impl Pair {
             }
             Op::Report { pick, bytes } => {
                 if let Some(token) = self.token(pick) {
-                    both!(self, report(now, token, LogKind::Chunk, Bytes::from(vec![9; usize::from(bytes)])));
+                    both!(
+                        self,
+                        report(now, token, LogKind::Chunk, Bytes::from(vec![9; usize::from(bytes)]))
+                    );
                 }
             }
             Op::Tick { reap } => {
@@ -168,24 +247,41 @@ impl Pair {
         let counters = both!(self, counters("q"));
         assert_eq!(counters, Default::default());
         let left = self.redis.keys().await;
-        let left: Vec<_> = left.iter().map(|key| String::from_utf8_lossy(key)).filter(|key| !allowed_leftover(key)).collect();
+        let left: Vec<_> = left
+            .iter()
+            .map(|key| String::from_utf8_lossy(key))
+            .filter(|key| !allowed_leftover(key))
+            .collect();
         assert!(left.is_empty(), "left behind: {left:?}");
     }
 }
 
 /// The counters of the queue; tombstones, which go when their line is next served; idempotency keys, which live a day of real time.
 fn allowed_leftover(key: &str) -> bool {
-    ["q:", "r:", "i:"].iter().any(|word| key.starts_with(&format!("tm:{{0}}:{word}")))
+    ["q:", "r:", "i:"]
+        .iter()
+        .any(|word| key.starts_with(&format!("tm:{{0}}:{word}")))
 }
 
+/// `TIDEMILL_TEST_HISTORIES` asks for more than the usual number.
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a long run is asked for through the environment"
+)]
 async fn random_histories_agree() {
-    let cases: u32 = std::env::var("TIDEMILL_TEST_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
+    let cases: u32 = std::env::var("TIDEMILL_TEST_HISTORIES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(40);
     for seed in 0..cases {
         let mut bytes = [0; 32];
         bytes[..4].copy_from_slice(&seed.to_le_bytes());
         let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-        let ops = prop::collection::vec(op(), 150..250).new_tree(&mut runner).unwrap().current();
+        let ops = prop::collection::vec(op(), 150..250)
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
         let mut pair = Pair::new().await;
         for (step, op) in ops.iter().enumerate() {
             let context = format!("seed {seed}, step {step}: {op:?} at +{}", pair.now - START);
@@ -204,6 +300,9 @@ async fn random_histories_agree() {
 async fn a_difference_is_noticed() {
     let mut pair = Pair::new().await;
     let new = task(1, "q", "a");
-    assert_eq!(pair.redis.enqueue(START, new).await, Enqueued::Stored(TaskState::Queued));
+    assert_eq!(
+        pair.redis.enqueue(START, new).await,
+        Enqueued::Stored(TaskState::Queued)
+    );
     pair.compare_all().await;
 }

@@ -43,7 +43,10 @@ async fn order_and_fence(s: &mut impl Subject) {
     assert_eq!(ids(&leased), made[..2]);
     let found = s.snapshot(made[0]).await.unwrap();
     assert_eq!(found.header.state, TaskState::Running);
-    assert_eq!((found.header.fence, found.header.nonce, found.header.deadline_ms), (1, [101; 16], START + 30_005));
+    assert_eq!(
+        (found.header.fence, found.header.nonce, found.header.deadline_ms),
+        (1, [101; 16], START + 30_005)
+    );
     assert_eq!(found.events[1].attempt, 1);
     let counters = s.counters("q").await;
     assert_eq!((counters.queued, counters.running), (1, 2));
@@ -53,7 +56,8 @@ async fn a_repeat_answers_the_same_leases(s: &mut impl Subject) {
     let made = fill(s, 1, 4, "q", "k").await;
     let ask = request(1, &[line("q", "k")], 2);
     let first = s.lease(START, &ask).await;
-    s.settle(START, first[0].token, Settle::Complete { outcome: output("x") }).await;
+    s.settle(START, first[0].token, Settle::Complete { outcome: output("x") })
+        .await;
     assert_eq!(ids(&s.lease(START + 10, &ask).await), [made[1]]);
     assert_eq!(s.counters("q").await.queued, 1);
     assert_eq!(ids(&s.lease(START, &request(2, &[line("q", "k")], 2)).await), [made[2]]);
@@ -106,7 +110,11 @@ async fn an_expired_task_is_not_leased(s: &mut impl Subject) {
     new.record.expires_in_ms = 1_000;
     let id = new.id;
     s.enqueue(START, new).await;
-    assert!(s.lease(START + 1_000, &request(1, &[line("q", "k")], 1)).await.is_empty());
+    assert!(
+        s.lease(START + 1_000, &request(1, &[line("q", "k")], 1))
+            .await
+            .is_empty()
+    );
     assert_eq!(s.state(id).await, TaskState::Expired);
     assert_eq!(s.counters("q").await.expired, 1);
 }

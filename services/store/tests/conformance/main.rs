@@ -1,8 +1,11 @@
 //! One suite, two queues: the reference queue of `tidemill-model` and the store on a real server. Every case runs against both, and
 //! random histories must agree step by step. Time is set by the test (feature `test-clock`).
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
 mod cancel;
 mod enqueue;
+mod format;
 mod heartbeat;
 mod history;
 mod lease;

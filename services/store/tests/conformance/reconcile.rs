@@ -30,14 +30,27 @@ async fn every_index_is_rebuilt_from_the_records() {
     let (scheduled_id, expiring_id) = (scheduled.id, expiring.id);
     let running = s.running(START, task(3, "q", "k")).await;
     let failed = s.running(START, task(4, "q", "k")).await;
-    s.settle(START, failed, Settle::Fail { outcome: output(""), permanent: true, delay_ms: 0 }).await;
+    s.settle(
+        START,
+        failed,
+        Settle::Fail {
+            outcome: output(""),
+            permanent: true,
+            delay_ms: 0,
+        },
+    )
+    .await;
     s.enqueue(START, scheduled).await;
     s.enqueue(START, expiring).await;
     assert!(scan_all(s).await.is_empty(), "nothing is wrong yet");
 
     let keys = ["due", "lease", "expiry", "done", "dl:default/q", "r:default/q/other/2"];
     for key in keys {
-        let gone: u32 = redis::cmd("DEL").arg(format!("tm:{{0}}:{key}")).query_async(&mut s.connection).await.unwrap();
+        let gone: u32 = redis::cmd("DEL")
+            .arg(format!("tm:{{0}}:{key}"))
+            .query_async(&mut s.connection)
+            .await
+            .unwrap();
         assert_eq!(gone, 1, "{key} was there");
     }
     let suspicious = scan_all(s).await;

@@ -29,7 +29,11 @@ conformance!(
 );
 
 fn fail(permanent: bool) -> Settle {
-    Settle::Fail { outcome: error("broken"), permanent, delay_ms: 700 }
+    Settle::Fail {
+        outcome: error("broken"),
+        permanent,
+        delay_ms: 700,
+    }
 }
 
 fn done(state: TaskState) -> Settlement {
@@ -38,7 +42,11 @@ fn done(state: TaskState) -> Settlement {
 
 async fn complete(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
-    assert_eq!(s.settle(START + 1, token, Settle::Complete { outcome: output("out") }).await, done(TaskState::Succeeded));
+    assert_eq!(
+        s.settle(START + 1, token, Settle::Complete { outcome: output("out") })
+            .await,
+        done(TaskState::Succeeded)
+    );
     let found = s.snapshot(token.task).await.unwrap();
     assert!(found.outcome.output.is_some());
     assert_eq!(found.events.last().unwrap().cause, Cause::Finished);
@@ -52,7 +60,8 @@ async fn complete_drops_the_input(s: &mut impl Subject) {
     new.record.drop_input = true;
     let token = s.running(START, new).await;
     let before = s.snapshot(token.task).await.unwrap().header.body_len;
-    s.settle(START, token, Settle::Complete { outcome: output("out") }).await;
+    s.settle(START, token, Settle::Complete { outcome: output("out") })
+        .await;
     let after = s.snapshot(token.task).await.unwrap();
     // Tag, length, and inside tag, length and "input".
     assert_eq!(before - after.header.body_len, 9);
@@ -62,15 +71,23 @@ async fn complete_drops_the_input(s: &mut impl Subject) {
 
 async fn too_large(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
-    let settle = Settle::CompleteTooLarge { outcome: error("too large") };
+    let settle = Settle::CompleteTooLarge {
+        outcome: error("too large"),
+    };
     assert_eq!(s.settle(START, token, settle).await, done(TaskState::Failed));
-    assert_eq!(s.snapshot(token.task).await.unwrap().header.deadline_ms, START + 30 * 24 * 3_600_000);
+    assert_eq!(
+        s.snapshot(token.task).await.unwrap().header.deadline_ms,
+        START + 30 * 24 * 3_600_000
+    );
 }
 
 async fn late_but_still_the_holder(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
     let late = START + 3_600_000;
-    assert_eq!(s.settle(late, token, Settle::Complete { outcome: Bytes::new() }).await, done(TaskState::Succeeded));
+    assert_eq!(
+        s.settle(late, token, Settle::Complete { outcome: Bytes::new() }).await,
+        done(TaskState::Succeeded)
+    );
 }
 
 async fn stale_tokens_are_refused(s: &mut impl Subject) {
@@ -79,29 +96,56 @@ async fn stale_tokens_are_refused(s: &mut impl Subject) {
     s.tick(START + 30_000, true).await;
     let next = s.lease(START + 30_000, &request(77, &[line("q", "k")], 1)).await[0].token;
     assert_eq!(next.fence, 2);
-    for settle in [Settle::Complete { outcome: output("stale") }, fail(false), Settle::Release { counted: false }, Settle::Stop] {
+    for settle in [
+        Settle::Complete {
+            outcome: output("stale"),
+        },
+        fail(false),
+        Settle::Release { counted: false },
+        Settle::Stop,
+    ] {
         assert_eq!(s.settle(START + 30_001, token, settle.clone()).await, Settlement::Lost);
-        assert_eq!(s.settle(START + 30_001, LeaseToken { nonce: [0; 16], ..next }, settle).await, Settlement::Lost);
+        assert_eq!(
+            s.settle(START + 30_001, LeaseToken { nonce: [0; 16], ..next }, settle)
+                .await,
+            Settlement::Lost
+        );
     }
-    assert_eq!(s.settle(START + 30_002, next, Settle::Complete { outcome: output("own") }).await, done(TaskState::Succeeded));
+    assert_eq!(
+        s.settle(START + 30_002, next, Settle::Complete { outcome: output("own") })
+            .await,
+        done(TaskState::Succeeded)
+    );
     assert_eq!(s.snapshot(token.task).await.unwrap().header.crashes, 1);
 }
 
 async fn saying_it_again_is_done(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
     for _ in 0..2 {
-        assert_eq!(s.settle(START, token, Settle::Complete { outcome: output("a") }).await, done(TaskState::Succeeded));
+        assert_eq!(
+            s.settle(START, token, Settle::Complete { outcome: output("a") }).await,
+            done(TaskState::Succeeded)
+        );
     }
     assert_eq!(s.settle(START, token, fail(false)).await, Settlement::Lost);
     let token = s.running(START, task(2, "q", "k")).await;
     for _ in 0..2 {
         let answer = s.settle(START, token, fail(false)).await;
-        assert_eq!(answer, Settlement::Done { state: TaskState::Scheduled, due_ms: START + 700 });
+        assert_eq!(
+            answer,
+            Settlement::Done {
+                state: TaskState::Scheduled,
+                due_ms: START + 700
+            }
+        );
     }
     assert_eq!(s.snapshot(token.task).await.unwrap().header.failures, 1);
     let token = s.running(START, task(3, "q", "k")).await;
     for _ in 0..2 {
-        assert_eq!(s.settle(START, token, Settle::Release { counted: true }).await, done(TaskState::Queued));
+        assert_eq!(
+            s.settle(START, token, Settle::Release { counted: true }).await,
+            done(TaskState::Queued)
+        );
     }
     assert_eq!(s.snapshot(token.task).await.unwrap().header.releases, 1);
 }
@@ -110,7 +154,9 @@ async fn fail_and_retry(s: &mut impl Subject) {
     let mut token = s.running(START, task(1, "q", "k")).await;
     let mut now = START;
     for attempt in 1..=4u32 {
-        let Settlement::Done { state, .. } = s.settle(now, token, fail(false)).await else { panic!("lost") };
+        let Settlement::Done { state, .. } = s.settle(now, token, fail(false)).await else {
+            panic!("lost")
+        };
         let found = s.snapshot(token.task).await.unwrap();
         assert_eq!(u32::from(found.header.failures), attempt);
         if attempt == 4 {
@@ -134,7 +180,10 @@ async fn fail_for_good(s: &mut impl Subject) {
 async fn release_goes_to_the_head(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
     s.enqueue(START, task(2, "q", "k")).await;
-    assert_eq!(s.settle(START, token, Settle::Release { counted: false }).await, done(TaskState::Queued));
+    assert_eq!(
+        s.settle(START, token, Settle::Release { counted: false }).await,
+        done(TaskState::Queued)
+    );
     let again = s.lease(START, &request(50, &[line("q", "k")], 1)).await[0].token;
     assert_eq!((again.task, again.fence), (token.task, 2));
     let found = s.snapshot(token.task).await.unwrap();
@@ -144,19 +193,32 @@ async fn release_goes_to_the_head(s: &mut impl Subject) {
 async fn released_too_often(s: &mut impl Subject) {
     let mut token = s.running(START, task(1, "q", "k")).await;
     for number in 0..2 {
-        assert_eq!(s.settle(START, token, Settle::Release { counted: true }).await, done(TaskState::Queued));
+        assert_eq!(
+            s.settle(START, token, Settle::Release { counted: true }).await,
+            done(TaskState::Queued)
+        );
         token = s.lease(START, &request(60 + number, &[line("q", "k")], 1)).await[0].token;
     }
     // A drain is never limited.
-    assert_eq!(s.settle(START, token, Settle::Release { counted: false }).await, done(TaskState::Queued));
+    assert_eq!(
+        s.settle(START, token, Settle::Release { counted: false }).await,
+        done(TaskState::Queued)
+    );
     token = s.lease(START, &request(70, &[line("q", "k")], 1)).await[0].token;
-    assert_eq!(s.settle(START, token, Settle::Release { counted: true }).await, done(TaskState::Failed));
+    assert_eq!(
+        s.settle(START, token, Settle::Release { counted: true }).await,
+        done(TaskState::Failed)
+    );
     let error = s.snapshot(token.task).await.unwrap().outcome.error.unwrap();
     assert_eq!(error.reason(), ErrorReason::ReleaseLimit);
 }
 
 async fn a_pending_cancel_decides(s: &mut impl Subject) {
-    for (number, settle) in [(1, fail(false)), (2, Settle::Release { counted: true }), (3, Settle::Stop)] {
+    for (number, settle) in [
+        (1, fail(false)),
+        (2, Settle::Release { counted: true }),
+        (3, Settle::Stop),
+    ] {
         let token = s.running(START, task(number, "q", "k")).await;
         s.cancel(START, token.task, "enough").await;
         assert_eq!(s.settle(START, token, settle).await, done(TaskState::Cancelled));
@@ -170,6 +232,9 @@ async fn a_pending_cancel_decides(s: &mut impl Subject) {
 async fn a_completion_wins_over_a_cancel(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
     s.cancel(START, token.task, "too late").await;
-    assert_eq!(s.settle(START, token, Settle::Complete { outcome: output("x") }).await, done(TaskState::Succeeded));
+    assert_eq!(
+        s.settle(START, token, Settle::Complete { outcome: output("x") }).await,
+        done(TaskState::Succeeded)
+    );
     assert_eq!(s.snapshot(token.task).await.unwrap().outcome.cancel_reason, "too late");
 }

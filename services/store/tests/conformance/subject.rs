@@ -23,7 +23,14 @@ pub(crate) const START: u64 = 1_900_000_000_000;
 
 /// Rules with small numbers, so that cases reach their limits.
 pub(crate) fn rules() -> Rules {
-    Rules { lease_ttl_ms: 30_000, release_limit: 2, reap_delay_ms: 0, log_entries: 5, log_bytes: 200, ..Rules::default() }
+    Rules {
+        lease_ttl_ms: 30_000,
+        release_limit: 2,
+        reap_delay_ms: 0,
+        log_entries: 5,
+        log_bytes: 200,
+        ..Rules::default()
+    }
 }
 
 pub(crate) fn namespace() -> Namespace {
@@ -35,7 +42,10 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn line(queue: &str, kind: &str) -> Line {
-    Line { queue: name(queue), kind: name(kind) }
+    Line {
+        queue: name(queue),
+        kind: name(kind),
+    }
 }
 
 /// A task that is ready at once, with four attempts. `number` makes its id.
@@ -55,7 +65,10 @@ pub(crate) fn task(number: u64, queue: &str, kind: &str) -> NewTask {
             key_digest: None,
             expires_in_ms: 0,
             body: StoredBody {
-                input: Some(v1::Payload { content: Some(v1::payload::Content::Text("input".into())), ..Default::default() }),
+                input: Some(v1::Payload {
+                    content: Some(v1::payload::Content::Text("input".into())),
+                    ..Default::default()
+                }),
                 ..StoredBody::default()
             },
         },
@@ -68,7 +81,10 @@ pub(crate) fn task(number: u64, queue: &str, kind: &str) -> NewTask {
 
 pub(crate) fn with_key(mut task: NewTask, key: u8, content: u8) -> NewTask {
     task.record.key_digest = Some([key; 16]);
-    task.idempotency = Some(Idempotency { key: [key; 16], content: [content; 32] });
+    task.idempotency = Some(Idempotency {
+        key: [key; 16],
+        content: [content; 32],
+    });
     task
 }
 
@@ -85,7 +101,10 @@ pub(crate) fn request(number: u8, lines: &[Line], max: u32) -> LeaseRequest {
 }
 
 pub(crate) fn error(text: &str) -> Bytes {
-    tidemill_model::wire::outcome_error(&v1::TaskError { message: text.into(), ..Default::default() })
+    tidemill_model::wire::outcome_error(&v1::TaskError {
+        message: text.into(),
+        ..Default::default()
+    })
 }
 
 pub(crate) fn output(text: &str) -> Bytes {
@@ -119,7 +138,10 @@ pub(crate) trait Subject {
     async fn running(&mut self, now: u64, task: NewTask) -> LeaseToken {
         let only = line(task.record.queue.as_str(), task.record.kind.as_str());
         let number = task.id.as_bytes()[14] ^ task.id.as_bytes()[15];
-        assert!(matches!(self.enqueue(now, task).await, Enqueued::Stored(TaskState::Queued)));
+        assert!(matches!(
+            self.enqueue(now, task).await,
+            Enqueued::Stored(TaskState::Queued)
+        ));
         self.lease(now, &request(number.wrapping_add(7), &[only], 1)).await[0].token
     }
 }
@@ -146,7 +168,8 @@ impl Subject for Reference {
         self.0.settle(now, &token, settle)
     }
     async fn cancel(&mut self, now: u64, id: TaskId, reason: &str) -> Cancelled {
-        self.0.cancel(now, &namespace(), &id, &tidemill_model::wire::outcome_cancel(reason))
+        self.0
+            .cancel(now, &namespace(), &id, &tidemill_model::wire::outcome_cancel(reason))
     }
     async fn report(&mut self, now: u64, token: LeaseToken, kind: LogKind, payload: Bytes) -> Reported {
         self.0.report(now, &token, kind, payload)
@@ -196,25 +219,53 @@ impl OnRedis {
     pub(crate) async fn new() -> Self {
         let server = TestServer::start();
         let context = ServerContext::standalone();
-        let store = Store::open(&config(&server.url()), rules(), &context.supervisor).await.unwrap();
+        let store = Store::open(&config(&server.url()), rules(), &context.supervisor)
+            .await
+            .unwrap();
         let client = redis::Client::open(server.url()).unwrap();
         let connection = client.get_multiplexed_async_connection().await.unwrap();
-        Self { store, connection, _context: context, _server: server }
+        Self {
+            store,
+            connection,
+            _context: context,
+            _server: server,
+        }
     }
 
     async fn at(&mut self, now: u64) {
-        redis::cmd("SET").arg("tm:{0}:clock").arg(now).exec_async(&mut self.connection).await.unwrap();
+        redis::cmd("SET")
+            .arg("tm:{0}:clock")
+            .arg(now)
+            .exec_async(&mut self.connection)
+            .await
+            .unwrap();
     }
 
     /// Every key but those that are not state: clock, identity, hints, bells, remembered requests.
     pub(crate) async fn keys(&mut self) -> Vec<Vec<u8>> {
-        let all: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut self.connection).await.unwrap();
+        let all: Vec<Vec<u8>> = redis::cmd("KEYS")
+            .arg("*")
+            .query_async(&mut self.connection)
+            .await
+            .unwrap();
         let passing = ["clock", "meta", "ev", "bell", "rq:", "names", "stat"];
-        all.into_iter().filter(|key| !passing.iter().any(|word| key.starts_with(format!("tm:{{0}}:{word}").as_bytes()))).collect()
+        all.into_iter()
+            .filter(|key| {
+                !passing
+                    .iter()
+                    .any(|word| key.starts_with(format!("tm:{{0}}:{word}").as_bytes()))
+            })
+            .collect()
     }
 
     pub(crate) async fn reading(&mut self, id: TaskId) -> Option<tidemill_store::Reading> {
-        let request = ReadRequest { namespace: namespace(), id, with_body: true, after: Some(0), most_entries: 10_000 };
+        let request = ReadRequest {
+            namespace: namespace(),
+            id,
+            with_body: true,
+            after: Some(0),
+            most_entries: 10_000,
+        };
         self.store.read(request).await.unwrap()
     }
 }
@@ -238,7 +289,10 @@ impl Subject for OnRedis {
     }
     async fn cancel(&mut self, now: u64, id: TaskId, reason: &str) -> Cancelled {
         self.at(now).await;
-        self.store.cancel(namespace(), id, tidemill_model::wire::outcome_cancel(reason)).await.unwrap()
+        self.store
+            .cancel(namespace(), id, tidemill_model::wire::outcome_cancel(reason))
+            .await
+            .unwrap()
     }
     async fn report(&mut self, now: u64, token: LeaseToken, kind: LogKind, payload: Bytes) -> Reported {
         self.at(now).await;
@@ -246,7 +300,18 @@ impl Subject for OnRedis {
     }
     async fn tick(&mut self, now: u64, reap: bool) -> Ticked {
         self.at(now).await;
-        self.store.tick(0, TickRequest { reap, random: 0.0, bound: 128, kept_bytes_limit: 0 }).await.unwrap()
+        self.store
+            .tick(
+                0,
+                TickRequest {
+                    reap,
+                    random: 0.0,
+                    bound: 128,
+                    kept_bytes_limit: 0,
+                },
+            )
+            .await
+            .unwrap()
     }
     async fn pause(&mut self, queue: &str, paused: bool) {
         let key = format!("tm:{{0}}:q:default/{queue}");
@@ -259,16 +324,31 @@ impl Subject for OnRedis {
     }
     async fn snapshot(&mut self, id: TaskId) -> Option<Snapshot> {
         let reading = self.reading(id).await?;
-        Some(Snapshot::of(&Record::parse(&reading.record, true).unwrap()).unwrap().comparable())
+        Some(
+            Snapshot::of(&Record::parse(&reading.record, true).unwrap())
+                .unwrap()
+                .comparable(),
+        )
     }
     async fn log(&mut self, id: TaskId) -> Vec<LogEntry> {
         self.reading(id).await.map_or_else(Vec::new, |reading| reading.entries)
     }
     async fn counters(&mut self, queue: &str) -> Counters {
-        let Some((counters, _)) = self.store.queue(&namespace(), &name(queue)).await.unwrap() else { return Counters::default() };
+        let Some((counters, _)) = self.store.queue(&namespace(), &name(queue)).await.unwrap() else {
+            return Counters::default();
+        };
         let [scheduled, queued, running, succeeded, failed, cancelled, expired] = counters.by_state;
         let kinds: u64 = counters.kinds.iter().map(|(_, n)| n).sum();
         assert_eq!(kinds, queued, "the depths of the kinds add up to the queue's");
-        Counters { scheduled, queued, running, succeeded, failed, cancelled, expired, bytes: counters.bytes }
+        Counters {
+            scheduled,
+            queued,
+            running,
+            succeeded,
+            failed,
+            cancelled,
+            expired,
+            bytes: counters.bytes,
+        }
     }
 }

@@ -43,8 +43,21 @@ async fn reaps_and_charges_a_crash(s: &mut impl Subject) {
     assert_eq!(s.tick(START + 29_999, true).await.reaped, 0);
     assert_eq!(s.tick(START + 30_000, true).await.reaped, 1);
     let found = s.snapshot(token.task).await.unwrap();
-    assert_eq!((found.header.crashes, found.header.failures, found.header.state), (1, 0, TaskState::Scheduled));
-    assert_eq!(s.settle(START + 30_001, token, Settle::Complete { outcome: output("late") }).await, Settlement::Lost);
+    assert_eq!(
+        (found.header.crashes, found.header.failures, found.header.state),
+        (1, 0, TaskState::Scheduled)
+    );
+    assert_eq!(
+        s.settle(
+            START + 30_001,
+            token,
+            Settle::Complete {
+                outcome: output("late")
+            }
+        )
+        .await,
+        Settlement::Lost
+    );
 }
 
 async fn a_hold_off_reaps_nothing(s: &mut impl Subject) {
@@ -62,7 +75,10 @@ async fn crash_limit(s: &mut impl Subject) {
     for crash in 1..=3u8 {
         now += 30_000;
         let ticked = s.tick(now, true).await;
-        assert_eq!((ticked.reaped, ticked.crashed_out), (u32::from(crash < 3), u32::from(crash == 3)));
+        assert_eq!(
+            (ticked.reaped, ticked.crashed_out),
+            (u32::from(crash < 3), u32::from(crash == 3))
+        );
         if crash < 3 {
             s.tick(now, true).await;
             token = s.lease(now, &request(crash, &[line("q", "k")], 1)).await[0].token;
@@ -84,7 +100,10 @@ async fn attempts_used_up_by_crashes(s: &mut impl Subject) {
 
 async fn a_cancelled_task_of_a_dead_worker_ends(s: &mut impl Subject) {
     let token = s.running(START, task(1, "q", "k")).await;
-    assert_eq!(s.cancel(START, token.task, "x").await, Cancelled::State(TaskState::Running));
+    assert_eq!(
+        s.cancel(START, token.task, "x").await,
+        Cancelled::State(TaskState::Running)
+    );
     assert_eq!(s.tick(START + 30_000, true).await.stopped, 1);
     assert_eq!(s.state(token.task).await, TaskState::Cancelled);
 }
@@ -111,9 +130,18 @@ async fn asks_running_tasks_to_stop(s: &mut impl Subject) {
     let token = s.running(START, new).await;
     assert_eq!(s.tick(START + 500, true).await.stopped, 1);
     assert_eq!(s.tick(START + 501, true).await.stopped, 0);
-    assert_eq!(s.snapshot(token.task).await.unwrap().events.last().unwrap().cause, Cause::ExpiryRequested);
+    assert_eq!(
+        s.snapshot(token.task).await.unwrap().events.last().unwrap().cause,
+        Cause::ExpiryRequested
+    );
     let answer = s.settle(START + 502, token, Settle::Stop).await;
-    assert_eq!(answer, Settlement::Done { state: TaskState::Expired, due_ms: 0 });
+    assert_eq!(
+        answer,
+        Settlement::Done {
+            state: TaskState::Expired,
+            due_ms: 0
+        }
+    );
 }
 
 async fn purges_after_retention(s: &mut impl Subject) {

@@ -1,0 +1,30 @@
+//! Reading with patience: a store that is away for a moment ends no stream.
+
+use std::time::{Duration, Instant};
+
+use tidemill_store::{ReadRequest, Reading, Store, StoreError};
+
+/// How long a stream is kept while the store cannot be reached.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Upper bound of the first wait between two attempts; doubled each time up to the second.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Reads a task. Tries again for a while if the store is away; a read changes nothing, so an unknown outcome is no obstacle.
+pub(crate) async fn read_patiently(store: Store, request: ReadRequest) -> Result<Option<Reading>, StoreError> {
+    let begun = Instant::now();
+    let (mut backoff, longest) = BACKOFF;
+    loop {
+        match store.read(request.clone()).await {
+            Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) if begun.elapsed() < PATIENCE => {}
+            answer => return answer,
+        }
+        tokio::time::sleep(jittered(backoff)).await;
+        backoff = (backoff * 2).min(longest);
+    }
+}
+
+/// Half of it and a random part of the other half: watchers that were cut off together do not come back together.
+fn jittered(wait: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    wait.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+}
