@@ -15,7 +15,7 @@ use tidemill_model::{
 use tidemill_store::{Durability, ReadRequest, RedisConfig, Store};
 use tidemill_test_server::TestServer;
 
-use crate::{hold_off::HoldOff, metrics::Counts};
+use crate::metrics::Counts;
 
 /// Long enough to be no test of speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -140,9 +140,5 @@ impl World {
         };
         let reading = self.store.read(request).await.unwrap()?;
         Some(Record::parse(&reading.record, false).unwrap().header.state)
-    }
-
-    pub(crate) fn hold_off_of(&self) -> HoldOff {
-        HoldOff::new(tokio::time::Instant::now(), self.store.connections())
     }
 }

@@ -240,3 +240,6 @@ impl fmt::Debug for LeaseToken {
         write!(f, "LeaseToken({}, fence {})", self.task, self.fence)
     }
 }
+
+#[cfg(test)]
+mod tests;

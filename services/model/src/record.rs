@@ -392,3 +392,6 @@ fn text_at(bytes: &[u8], at: usize) -> Result<(&str, usize), RecordError> {
 fn u48(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
+
+#[cfg(test)]
+mod tests;

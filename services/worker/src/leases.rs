@@ -39,6 +39,10 @@ impl Held {
     pub(crate) fn new(token: LeaseToken, details: Option<Details>, stop_at: Option<Instant>, now: Instant) -> Self {
         Self { token, details, since: now, stop_at, told: Vec::new(), settling: 0 }
     }
+
+    pub(crate) fn is_settling(&self) -> bool {
+        self.settling > 0
+    }
 }
 
 /// What is due.

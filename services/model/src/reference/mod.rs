@@ -8,7 +8,8 @@
 //! - An attempt that ends with a stop request pending counts as a failure or crash if it failed or crashed, but not as a release.
 //! - A refused release is not counted: `releases` never exceeds its limit.
 //! - A lease request is remembered only if it leased something.
-//! - `first_kept` is the number of the first log entry that is still there.
+//! - Lines without ready tasks and lines of paused queues take no share.
+//! - `first_kept` is the number of the first log entry that is still there; the newest entry is always there.
 //! - The error of an attempt replaces the earlier one; a completion keeps it and adds its output.
 
 mod lease;

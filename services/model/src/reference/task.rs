@@ -146,19 +146,15 @@ impl Task {
         });
     }
 
-    /// Appends to the log and cuts it to its bounds, oldest first.
+    /// Appends to the log and cuts it to its bounds, oldest first. The newest entry is always kept.
     pub(super) fn push_log(&mut self, rules: &Rules, entry: LogEntry) {
         self.header.flags |= flags::LOG;
         self.log.push_back(entry);
         let bytes = |log: &VecDeque<LogEntry>| log.iter().map(|entry| entry.payload.len() as u64).sum::<u64>();
-        while self.log.len() > rules.log_entries as usize || bytes(&self.log) > rules.log_bytes {
-            if self.log.pop_front().is_none() {
-                break;
-            }
-            self.header.first_kept = self
-                .log
-                .front()
-                .map_or(self.header.sequence + 1, |entry| entry.sequence);
+        while self.log.len() > 1 && (self.log.len() > rules.log_entries as usize || bytes(&self.log) > rules.log_bytes)
+        {
+            self.log.pop_front();
+            self.header.first_kept = self.log.front().map_or(0, |entry| entry.sequence);
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::{
 
 /// Most tasks of one kind of work in one step.
 const BOUND: usize = 128;
+/// How much later than two leases from now a lease may end before the clock is taken to have stepped back.
+const CLOCK_SLACK_MS: u64 = 5_000;
 
 impl ReferenceQueue {
     /// One step of maintenance: T1, T6, T13, T11, in this order, each by deadline and then by id. During a hold-off `reap_allowed` is
@@ -29,6 +31,7 @@ impl ReferenceQueue {
                 let delay_ms = reap_delay(&id);
                 self.reap(now_ms, id, delay_ms, &mut ticked);
             }
+            self.clamp(now_ms);
         }
         for id in self.work(now_ms, &mut ticked, expiry) {
             self.expire(now_ms, id, &mut ticked);
@@ -76,6 +79,21 @@ impl ReferenceQueue {
             task.header.deadline_ms = now_ms + delay_ms;
             self.step(now_ms, id, Event::ReapRetry, TaskState::Scheduled);
             ticked.reaped += 1;
+        }
+    }
+
+    /// A clock that stepped back leaves leases that end too late: recovery waits one lease at most.
+    fn clamp(&mut self, now_ms: u64) {
+        let (ttl_ms, latest_ms) = (
+            self.rules.lease_ttl_ms,
+            now_ms + 2 * self.rules.lease_ttl_ms + CLOCK_SLACK_MS,
+        );
+        for task in self
+            .tasks
+            .values_mut()
+            .filter(|task| lease_end(task).is_some_and(|end| end > latest_ms))
+        {
+            task.header.deadline_ms = now_ms + ttl_ms;
         }
     }
 

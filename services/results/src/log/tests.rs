@@ -158,7 +158,8 @@ proptest! {
         seen in 1_usize..64,
         cuts in prop::collection::vec(0_u32..20, 1..20),
     ) {
-        let (start, mut seen) = (start.min(log.len()), seen.min(log.len()).max(start));
+        let start = start.min(log.len());
+        let mut seen = seen.min(log.len()).max(start);
         let (mut cursor, mut trimmed, mut events) = (start as u32, 0_u32, Vec::new());
         let mut cuts = cuts.into_iter().cycle();
         loop {

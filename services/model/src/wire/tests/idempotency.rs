@@ -121,7 +121,10 @@ fn fields_as_sent_count_not_what_they_default_to() {
 fn digests_are_frozen() {
     let known = digests(full());
     assert_eq!(hex(&known.key), "2c70e12b7a0646f92279f427c7b38e73");
-    assert_eq!(hex(&known.content), "FROZEN");
+    assert_eq!(
+        hex(&known.content),
+        "8f71337c37d97b9dc47639cf2d081df4f00f33a7c18a68fc7169cc36d0f87b29"
+    );
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,0 +1,184 @@
+//! The generated stubs, with the retries that a careful client makes.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tidemill_proto::v1::{
+    EnqueueRequest, EnqueueResponse, GetQueueRequest, GetResultRequest, GetResultResponse, GetTaskRequest, Payload, Queue,
+    Task, admin_service_client::AdminServiceClient, gateway_service_client::GatewayServiceClient, payload::Content,
+    results_service_client::ResultsServiceClient, worker_service_client::WorkerServiceClient,
+};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
+
+use crate::{errors::is_retryable, wait::LIMIT};
+
+/// A client of every role, with all the replicas' addresses. Channels connect when needed, and again after a loss.
+#[derive(Debug, Clone)]
+pub struct Client {
+    gateways: Vec<Channel>,
+    workers: Vec<Channel>,
+    results: Vec<Channel>,
+    turn: Arc<AtomicUsize>,
+}
+
+impl Client {
+    /// A client of the replicas at these ports.
+    #[must_use]
+    pub fn new(gateways: &[u16], workers: &[u16], results: &[u16]) -> Self {
+        let channels = |ports: &[u16]| ports.iter().copied().map(channel).collect();
+        Self {
+            gateways: channels(gateways),
+            workers: channels(workers),
+            results: channels(results),
+            turn: Arc::default(),
+        }
+    }
+
+    /// The gateway with this number, counted round.
+    #[must_use]
+    pub fn gateway(&self, number: usize) -> GatewayServiceClient<Channel> {
+        GatewayServiceClient::new(pick(&self.gateways, number))
+    }
+
+    /// The worker with this number, counted round.
+    #[must_use]
+    pub fn worker(&self, number: usize) -> WorkerServiceClient<Channel> {
+        WorkerServiceClient::new(pick(&self.workers, number))
+    }
+
+    /// The results replica with this number, counted round.
+    #[must_use]
+    pub fn results(&self, number: usize) -> ResultsServiceClient<Channel> {
+        ResultsServiceClient::new(pick(&self.results, number))
+    }
+
+    /// AdminService of the gateway with this number, counted round.
+    #[must_use]
+    pub fn admin(&self, number: usize) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(pick(&self.gateways, number))
+    }
+
+    /// Enqueues, at a gateway in turn, and says it again there and elsewhere until it is known to be stored: the request needs an
+    /// idempotency key.
+    pub async fn enqueue(&self, request: EnqueueRequest) -> EnqueueResponse {
+        assert!(!request.idempotency_key.is_empty(), "a retry without a key would make a second task");
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.retry("enqueue", async |attempt| {
+            let mut gateway = self.gateway(first + attempt);
+            gateway.enqueue(limited(request.clone())).await.map(tonic::Response::into_inner)
+        })
+        .await
+    }
+
+    /// The task as AdminService shows it.
+    pub async fn task(&self, task_id: &str) -> Task {
+        let request = GetTaskRequest { task_id: task_id.to_owned() };
+        let answer = self
+            .retry("GetTask", async |attempt| self.admin(attempt).get_task(limited(request.clone())).await)
+            .await;
+        answer.into_inner().task.expect("GetTask answers with a task")
+    }
+
+    /// The queue as AdminService shows it.
+    pub async fn queue(&self, queue: &str) -> Queue {
+        let request = GetQueueRequest { queue: queue.to_owned() };
+        let answer = self
+            .retry("GetQueue", async |attempt| self.admin(attempt).get_queue(limited(request.clone())).await)
+            .await;
+        answer.into_inner().queue.expect("GetQueue answers with a queue")
+    }
+
+    /// Waits for the task's end with long polls, at the results replicas in turn.
+    pub async fn result(&self, task_id: &str) -> GetResultResponse {
+        let begun = Instant::now();
+        let request = GetResultRequest { task_id: task_id.to_owned(), wait: Some(duration(5_000)) };
+        loop {
+            let call = async |attempt| self.results(attempt).get_result(limited(request.clone())).await;
+            let result = self.retry("GetResult", call).await.into_inner();
+            if result.finish_time.is_some() {
+                return result;
+            }
+            assert!(begun.elapsed() < LIMIT, "task {task_id} does not finish: {result:?}");
+        }
+    }
+
+    /// Tries until the server has answered; the number of the try selects the replica. Panics on a refusal that no retry mends.
+    pub async fn retry<T>(&self, what: &str, mut call: impl AsyncFnMut(usize) -> Result<T, Status>) -> T {
+        let begun = Instant::now();
+        for attempt in 0.. {
+            match call(attempt).await {
+                Ok(answer) => return answer,
+                Err(status) if is_retryable(&status) && begun.elapsed() < LIMIT => {
+                    let pause = 20_u64 << attempt.min(4);
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                Err(status) => panic!("{what}: {status:?}"),
+            }
+        }
+        unreachable!("the tries are counted without an end")
+    }
+}
+
+fn channel(port: u16) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}")).expect("an address");
+    endpoint.connect_timeout(Duration::from_secs(2)).connect_lazy()
+}
+
+fn pick(channels: &[Channel], number: usize) -> Channel {
+    assert!(!channels.is_empty(), "no replica of this role runs in this test");
+    channels[number % channels.len()].clone()
+}
+
+/// A call with the deadline that a careful client sets.
+fn limited<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(Duration::from_secs(10));
+    request
+}
+
+/// A task with a text as input and a key, in queue `default`.
+#[must_use]
+pub fn request(kind: &str, text: &str, key: &str) -> EnqueueRequest {
+    EnqueueRequest {
+        kind: kind.to_owned(),
+        payload: payload(text),
+        idempotency_key: key.to_owned(),
+        ..EnqueueRequest::default()
+    }
+}
+
+/// A key that no other call has.
+#[must_use]
+pub fn key(name: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A payload of text.
+#[must_use]
+pub fn payload(text: &str) -> Option<Payload> {
+    Some(Payload { content_type: String::new(), content: Some(Content::Text(text.to_owned())) })
+}
+
+/// The text of a payload; empty if it is none.
+#[must_use]
+pub fn text_of(payload: Option<&Payload>) -> &str {
+    match payload.and_then(|payload| payload.content.as_ref()) {
+        Some(Content::Text(text)) => text,
+        _ => "",
+    }
+}
+
+/// Milliseconds as the contract has them.
+#[must_use]
+pub fn duration(ms: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds: ms / 1_000, nanos: (ms % 1_000) as i32 * 1_000_000 }
+}

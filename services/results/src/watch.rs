@@ -1,0 +1,330 @@
+//! What both streaming RPCs do: any number of tasks on one stream, as one future that the client's flow control polls.
+//!
+//! ```text
+//!  Ready: dirty tasks ──▶ reads (≤ 128 at once) ──▶ outbox: one page of each ──▶ client
+//!          ▲                                          │ next reads only when it is empty
+//!          └── a task with more goes to the tail ◀────┘
+//! ```
+//!
+//! Nothing is read for a client that does not take what was read before, and a task that has much to say waits for all others
+//! between two of its pages.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tidemill_kit::status::ApiError;
+use tidemill_model::{
+    id::{Namespace, TaskId},
+    record::Record,
+    wire::Watch,
+};
+use tidemill_proto::v1::{TaskEvent, task_event::Event};
+use tidemill_store::{ReadRequest, Reading, StoreError};
+
+use crate::{
+    error,
+    hub::Registration,
+    log::{self, After, LogError},
+    mark::Ready,
+    read::read_patiently,
+    service::Shared,
+};
+
+/// Reads of one stream under way: the store makes one call of them.
+const MOST_READS: usize = 128;
+/// A stream that reads is not taken for stalled before this time, however short the stall timeout is: longer than a command may take.
+const READ_LIMIT: Duration = Duration::from_secs(15);
+
+/// What a client gets next of a task: an event, or why the task is not watched any more.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// The task, as the client has named it.
+    pub(crate) name: Arc<str>,
+    pub(crate) what: Result<TaskEvent, ApiError>,
+}
+
+/// What a turn has brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Something to hand out.
+    Items,
+    /// No task is watched.
+    Empty,
+}
+
+/// Why the whole stream ends early.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The process shuts down.
+    Draining,
+    /// The client took nothing for too long.
+    Stalled,
+    /// The store is away for longer than a stream is kept, or is another one.
+    Store(StoreError),
+}
+
+impl End {
+    /// `resume_after`: the last sequence that was handed out, if the stream has just one task.
+    pub(crate) fn into_error(self, resume_after: Option<i64>) -> ApiError {
+        match self {
+            Self::Draining => error::draining(),
+            Self::Stalled => error::stalled(resume_after),
+            Self::Store(error) => error.to_api(false),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Watched {
+    registration: Registration,
+    id: TaskId,
+    name: Arc<str>,
+    /// Number of the last event that went to the outbox.
+    cursor: u32,
+}
+
+struct Read {
+    key: u64,
+    answer: Pin<Box<dyn Future<Output = Result<Option<Reading>, StoreError>> + Send>>,
+}
+
+/// The tasks of one stream. A watcher is named by a key that is never used twice, so that what belongs to a removed or restarted one
+/// is recognized.
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    namespace: Namespace,
+    most_tasks: usize,
+    most_entries: u32,
+    ready: Arc<Ready>,
+    watched: HashMap<u64, Watched>,
+    keys: HashMap<TaskId, u64>,
+    next_key: u64,
+    reads: Vec<Read>,
+    outbox: VecDeque<Item>,
+    /// How often the client's side has asked for something.
+    asked: u64,
+    /// There was something to do when somebody looked, at this time, and it had been asked for so often.
+    owed: Option<(u64, Instant)>,
+    stalled: bool,
+}
+
+impl Engine {
+    /// `most_entries`: log entries of one page.
+    pub(crate) fn new(shared: &Arc<Shared>, namespace: Namespace, most_tasks: usize, most_entries: u32) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            namespace,
+            most_tasks,
+            most_entries,
+            ready: Arc::default(),
+            watched: HashMap::new(),
+            keys: HashMap::new(),
+            next_key: 0,
+            reads: Vec::new(),
+            outbox: VecDeque::new(),
+            asked: 0,
+            owed: None,
+            stalled: false,
+        }
+    }
+
+    /// Watches a task from its cursor; one that is watched already starts again. `name`: the task as the client has named it.
+    pub(crate) fn add(&mut self, watch: Watch, name: &str) {
+        self.remove(&watch.id);
+        let id = watch.id;
+        let name = name.into();
+        let key = self.next_key;
+        self.next_key += 1;
+        let registered = if self.watched.len() >= self.most_tasks {
+            Err(error::stream_is_full(self.most_tasks))
+        } else {
+            self.shared.hub.register(id, key, &self.ready)
+        };
+        match registered {
+            Ok(registration) => {
+                // A cursor beyond every number there can be is beyond the last event, too.
+                let cursor = u32::try_from(watch.after_sequence).unwrap_or(u32::MAX);
+                self.watched.insert(key, Watched { registration, id, name, cursor });
+                self.keys.insert(id, key);
+            }
+            Err(error) => self.refuse(name, error),
+        }
+    }
+
+    /// Says why a task is not watched.
+    pub(crate) fn refuse(&mut self, name: Arc<str>, error: ApiError) {
+        self.outbox.push_back(Item { name, what: Err(error) });
+    }
+
+    /// Stops watching a task, if it is watched.
+    pub(crate) fn remove(&mut self, id: &TaskId) {
+        if let Some(key) = self.keys.remove(id) {
+            self.watched.remove(&key);
+            self.reads.retain(|read| read.key != key);
+        }
+    }
+
+    /// The next thing to hand out.
+    pub(crate) fn take(&mut self) -> Option<Item> {
+        self.asked += 1;
+        let item = self.outbox.pop_front()?;
+        if self.outbox.is_empty() {
+            // An idle stream keeps no memory for pages.
+            self.outbox = VecDeque::new();
+        }
+        if let Ok(event) = &item.what {
+            self.shared.metrics.events.inc();
+            if matches!(event.event, Some(Event::Truncated(_))) {
+                self.shared.metrics.truncated.inc();
+            }
+        }
+        Some(item)
+    }
+
+    /// Goes on until there is something to hand out. Call it when there is nothing left: that is what makes the client's pace ours.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Turn, End>> {
+        self.asked += 1;
+        self.ready.listen(cx);
+        if self.stalled {
+            return Poll::Ready(Err(End::Stalled));
+        }
+        loop {
+            if !self.outbox.is_empty() {
+                return Poll::Ready(Ok(Turn::Items));
+            }
+            if self.watched.is_empty() {
+                return Poll::Ready(Ok(Turn::Empty));
+            }
+            if self.shared.calls.is_draining() {
+                return Poll::Ready(Err(End::Draining));
+            }
+            self.start_reads();
+            match self.poll_reads(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(end) => return Poll::Ready(Err(end)),
+            }
+        }
+    }
+
+    fn start_reads(&mut self) {
+        while self.reads.len() < MOST_READS {
+            let Some(key) = self.ready.pop() else { break };
+            // One that has left in the meantime is passed over.
+            let Some(watched) = self.watched.get(&key) else { continue };
+            watched.registration.mark().begin();
+            let request = ReadRequest {
+                namespace: self.namespace.clone(),
+                id: watched.id,
+                with_body: false,
+                after: Some(watched.cursor),
+                most_entries: self.most_entries,
+            };
+            let answer = Box::pin(read_patiently(self.shared.store.clone(), request));
+            self.reads.push(Read { key, answer });
+        }
+    }
+
+    /// True if at least one read was answered.
+    fn poll_reads(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut answered = false;
+        let mut at = 0;
+        while let Some(read) = self.reads.get_mut(at) {
+            match read.answer.as_mut().poll(cx) {
+                Poll::Pending => at += 1,
+                Poll::Ready(answer) => {
+                    let key = self.reads.swap_remove(at).key;
+                    self.accept(key, answer)?;
+                    answered = true;
+                }
+            }
+        }
+        if self.reads.is_empty() {
+            self.reads = Vec::new();
+        }
+        Ok(answered)
+    }
+
+    /// Puts a page into the outbox. What is wrong with the store ends the stream, what is wrong with the task only its watching.
+    fn accept(&mut self, key: u64, answer: Result<Option<Reading>, StoreError>) -> Result<(), End> {
+        let Some(watched) = self.watched.get_mut(&key) else { return Ok(()) };
+        let id = watched.id;
+        let page = match answer {
+            Ok(None) => Err(error::not_found(&id)),
+            Ok(Some(reading)) => read_page(&id, &reading, self.most_entries, watched.cursor),
+            Err(error @ StoreError::Internal(_)) => Err(error.to_api(false)),
+            Err(error) => return Err(End::Store(error)),
+        };
+        match page {
+            Err(error) => {
+                let name = Arc::clone(&watched.name);
+                self.refuse(name, error);
+                self.remove(&id);
+            }
+            Ok(page) => {
+                let items = page.events.into_iter();
+                self.outbox.extend(items.map(|event| Item { name: Arc::clone(&watched.name), what: Ok(event) }));
+                watched.cursor = page.cursor;
+                match page.after {
+                    After::End => self.remove(&id),
+                    after => watched.registration.mark().settle(page.cursor, after == After::More),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the stream polled, so that it sees that it shall end.
+    pub(crate) fn wake(&self) {
+        self.ready.wake();
+    }
+
+    /// Drops everything but the stream itself if there was something to do for `limit` and nobody asked for it: the client takes nothing.
+    pub(crate) fn close_if_stalled(&mut self, now: Instant, limit: Duration) {
+        let idle = self.outbox.is_empty() && self.ready.is_empty() && self.reads.is_empty();
+        if self.stalled || idle {
+            self.owed = None;
+            return;
+        }
+        // A read that goes on is no fault of the client's; one that is done looks the same from here.
+        let limit = if self.reads.is_empty() { limit } else { limit.max(READ_LIMIT) };
+        match self.owed {
+            Some((asked, since)) if asked == self.asked => {
+                if now.saturating_duration_since(since) >= limit {
+                    self.close_stalled();
+                }
+            }
+            _ => self.owed = Some((self.asked, now)),
+        }
+    }
+
+    fn close_stalled(&mut self) {
+        tracing::debug!(tasks = self.watched.len(), "closed a stream whose client takes nothing");
+        self.stalled = true;
+        self.watched = HashMap::new();
+        self.keys = HashMap::new();
+        self.reads = Vec::new();
+        self.outbox = VecDeque::new();
+        self.ready.wake();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("tasks", &self.watched.len()).field("reads", &self.reads.len()).finish_non_exhaustive()
+    }
+}
+
+fn read_page(id: &TaskId, reading: &Reading, most: u32, cursor: u32) -> Result<log::Page, ApiError> {
+    let record = Record::parse(&reading.record, false).map_err(|error| error::damaged(id, &error))?;
+    log::page(&record, &reading.entries, most as usize, cursor).map_err(|error| match error {
+        LogError::Ahead(last) => error::sequence_ahead(id, last),
+        LogError::Damaged(error) => error::damaged(id, &error),
+    })
+}

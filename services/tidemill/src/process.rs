@@ -1,0 +1,196 @@
+//! One process: from checked settings to an exit.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use tidemill_kit::{
+    admin,
+    config::ConfigError,
+    grpc::{self, ServerContext},
+    shutdown,
+    supervisor::{OnError, OnStop, TaskPolicy},
+    telemetry,
+};
+use tidemill_store::{OpenError, Store, StoreError};
+use tokio::net::TcpListener;
+
+use crate::{
+    args::Role,
+    roles::{Port, Roles},
+    settings::Settings,
+};
+
+/// Readiness condition: the store answers and is the right one.
+const REDIS: &str = "redis";
+/// How often the store is asked whether it is still there and still the same.
+const IDENTITY_INTERVAL: Duration = Duration::from_secs(5);
+/// Waits between attempts to open the store.
+const OPEN_BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// Added to the grace for the hard timeout of the whole shutdown.
+const LAST_WAIT: Duration = Duration::from_secs(10);
+
+/// Why the process ends with an error.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration is wrong, or the server cannot keep what it promises: trying again is of no use.
+    Config(String),
+    /// A part failed, or did not end.
+    Failed(String),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => 78,
+            Self::Failed(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(text) | Self::Failed(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error.to_string())
+    }
+}
+
+/// Ports that are bound before anything else is tried, so that a busy one is told at once.
+pub(crate) struct Bound {
+    pub(crate) ports: Vec<(Port, TcpListener)>,
+    admin: TcpListener,
+}
+
+/// Binds one port for each set of roles that share one, and the admin port.
+pub(crate) async fn bind(ports: Vec<Port>, admin: (SocketAddr, &str)) -> Result<Bound, Failure> {
+    let failed = |error: grpc::BindError| Failure::Failed(error.to_string());
+    let mut bound = Vec::new();
+    for port in ports {
+        let listener = grpc::bind(port.listen, port.key).await.map_err(failed)?;
+        bound.push((port, listener));
+    }
+    Ok(Bound { ports: bound, admin: grpc::bind(admin.0, admin.1).await.map_err(failed)? })
+}
+
+/// Runs roles, each on its own port, until a signal or a failure.
+pub(crate) async fn run(roles: &[Role], settings: &Settings) -> Result<(), Failure> {
+    telemetry::init(&settings.log).map_err(|error| Failure::Config(error.to_string()))?;
+    let bound = bind(Port::each(roles, settings), Port::admin(roles, settings)).await?;
+    let context = ServerContext::standalone();
+    shutdown::listen_for_signals(&context.shutdown, &context.supervisor)
+        .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
+    serve(settings, bound, &context, |_| {}).await
+}
+
+/// Serves until the shutdown begins, then drains. `serving` is told the addresses once everything runs.
+pub(crate) async fn serve(
+    settings: &Settings,
+    bound: Bound,
+    context: &ServerContext,
+    serving: impl FnOnce(&[SocketAddr]),
+) -> Result<(), Failure> {
+    context.health.declare(REDIS);
+    context.health.set_not_ready(REDIS, "not connected yet");
+    let Bound { ports, admin } = bound;
+    let admin_context = context.clone();
+    let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Abort };
+    context.supervisor.spawn(policy, "admin port", async move { admin::serve(admin, &admin_context).await });
+
+    let Some(store) = open(settings, context).await? else {
+        return finish(settings, context).await;
+    };
+    watch_identity(&store, context);
+    let all: Vec<Role> = ports.iter().flat_map(|(port, _)| port.roles.iter().copied()).collect();
+    let roles = Roles::start(&all, settings, &store, context)?;
+    let mut addresses = Vec::new();
+    for (port, listener) in ports {
+        addresses.extend(listener.local_addr());
+        let routes = roles.routes(&port, settings, context).map_err(|error| Failure::Failed(error.to_string()))?;
+        let grpc_config = settings.grpc(port.listen);
+        let (context, grace) = (context.clone(), settings.shutdown.grace.get());
+        let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Wait };
+        context.clone().supervisor.spawn(policy, "gRPC port", async move {
+            grpc::serve(listener, routes, &grpc_config, &context, grace).await.map(drop)
+        });
+    }
+    if addresses.is_empty() {
+        // Maintenance alone has no port whose opening would say so.
+        context.health.set_ready(tidemill_kit::health::SERVING);
+    }
+    serving(&addresses);
+    context.shutdown.requested().await;
+    let drained = tokio::time::timeout(settings.shutdown.grace.get(), roles.drain()).await;
+    if drained.is_err() {
+        tracing::warn!("the roles did not drain within shutdown.grace");
+    }
+    finish(settings, context).await
+}
+
+/// Opens the store; waits for a server that is not there yet. `None`: told to stop meanwhile.
+async fn open(settings: &Settings, context: &ServerContext) -> Result<Option<Store>, Failure> {
+    let (mut wait, longest) = OPEN_BACKOFF;
+    loop {
+        let attempt = tokio::select! {
+            attempt = Store::open(&settings.redis, settings.rules(), &context.supervisor) => attempt,
+            () = context.shutdown.requested() => return Ok(None),
+        };
+        let error: OpenError = match attempt {
+            Ok(store) => {
+                context.health.set_ready(REDIS);
+                return Ok(Some(store));
+            }
+            Err(error) => error,
+        };
+        if !error.is_passing() {
+            return Err(Failure::Config(error.to_string()));
+        }
+        tracing::warn!(%error, retry_in = ?wait, "cannot open the store yet");
+        context.health.set_not_ready(REDIS, "the store cannot be reached");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(longest),
+            () = context.shutdown.requested() => return Ok(None),
+        }
+    }
+}
+
+/// Keeps readiness true to the store, and ends the process when it is no longer the one that was opened: nothing that it would say or
+/// store from then on could be trusted.
+fn watch_identity(store: &Store, context: &ServerContext) {
+    let (store, health) = (store.clone(), context.health.clone());
+    let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Abort };
+    context.supervisor.spawn(policy, "store identity", async move {
+        loop {
+            tokio::time::sleep(IDENTITY_INTERVAL).await;
+            match store.check_identity().await {
+                Ok(()) => health.set_ready(REDIS),
+                Err(StoreError::Changed) => {
+                    health.set_not_ready(REDIS, "the store has another identity");
+                    return Err(StoreError::Changed);
+                }
+                Err(error) => health.set_not_ready(REDIS, error.to_string()),
+            }
+        }
+    });
+}
+
+/// Ends the background futures, with a hard timeout of our own.
+async fn finish(settings: &Settings, context: &ServerContext) -> Result<(), Failure> {
+    let grace = settings.shutdown.grace.get();
+    let ended = tokio::time::timeout(grace + LAST_WAIT, context.supervisor.shutdown(grace)).await;
+    match ended {
+        Err(_) => Err(Failure::Failed("the shutdown did not end in time".into())),
+        Ok(report) if report.is_clean() => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Ok(report) => Err(Failure::Failed(match report.failure {
+            Some(failure) => failure,
+            None => format!("did not end within shutdown.grace: {}", report.left.join(", ")),
+        })),
+    }
+}
