@@ -11,7 +11,8 @@
 //! | `watch` | follows a task's log over replicas and insists that no number is missing or doubled |
 //! | `handler` | the handler processes (`src/bin/handler.rs`) and the journal of what they ran |
 //! | `errors` | what a refused call says about itself |
-//! | `http`, `ports`, `wait` | small helpers |
+//! | `load` | producers with keys |
+//! | `http`, `wait` | small helpers |
 
 #![expect(
     clippy::unwrap_used,
@@ -25,6 +26,7 @@ mod cluster;
 mod errors;
 mod handler;
 mod http;
+mod load;
 mod process;
 mod wait;
 mod watch;
@@ -34,6 +36,7 @@ pub use cluster::{Cluster, ClusterBuilder, Instance, Role, environment};
 pub use errors::Refusal;
 pub use handler::{Entry, HandlerOptions, Journal};
 pub use http::get;
+pub use load::Load;
 pub use process::{Process, binary, signal};
 pub use tidemill_test_server::{TestServer, free_port};
 pub use wait::{LIMIT, until};

@@ -48,3 +48,6 @@ impl Service {
     /// Nothing to hand over: what one process leaves, another does.
     pub async fn drain(&self) {}
 }
+
+#[cfg(test)]
+mod tests;

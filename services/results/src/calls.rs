@@ -57,7 +57,10 @@ impl Drop for OpenStream {
 
 impl Calls {
     pub(crate) fn new(gauge: Gauge) -> Self {
-        Self { gauge, ..Self::default() }
+        Self {
+            gauge,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn open(self: &Arc<Self>, engine: Engine) -> OpenStream {
@@ -67,7 +70,12 @@ impl Calls {
         streams.next += 1;
         streams.open.insert(id, Arc::downgrade(&engine));
         self.gauge.inc();
-        OpenStream { calls: Arc::clone(self), id, engine, _open: self.open.token() }
+        OpenStream {
+            calls: Arc::clone(self),
+            id,
+            engine,
+            _open: self.open.token(),
+        }
     }
 
     /// For a call that is no stream: [`Calls::drain`] waits for it as long as the token lives.
@@ -97,7 +105,10 @@ impl Calls {
     pub(crate) async fn drain(&self) {
         self.begin_drain();
         if tokio::time::timeout(DRAIN_WAIT, self.open.wait()).await.is_err() {
-            tracing::debug!(calls = self.open.len(), "clients that read nothing could not be told to go elsewhere");
+            tracing::debug!(
+                calls = self.open.len(),
+                "clients that read nothing could not be told to go elsewhere"
+            );
         }
     }
 

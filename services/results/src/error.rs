@@ -12,14 +12,20 @@ const TRY_ELSEWHERE: Duration = Duration::from_millis(200);
 const COME_BACK: Duration = Duration::from_secs(1);
 
 pub(crate) fn invalid(violations: Violations) -> ApiError {
-    let error = ApiError::new(ErrorReason::InvalidRequest, "the request breaks rules; each one is named");
+    let error = ApiError::new(
+        ErrorReason::InvalidRequest,
+        "the request breaks rules; each one is named",
+    );
     let add = |error: ApiError, v: tidemill_model::wire::Violation| error.field(v.field, v.description);
     violations.0.into_iter().fold(error, add)
 }
 
 /// The client's messages could not be read any further.
 pub(crate) fn unreadable() -> ApiError {
-    ApiError::new(ErrorReason::InvalidRequest, "a message of the request stream could not be read")
+    ApiError::new(
+        ErrorReason::InvalidRequest,
+        "a message of the request stream could not be read",
+    )
 }
 
 pub(crate) fn not_found(id: &TaskId) -> ApiError {
@@ -30,20 +36,33 @@ pub(crate) fn not_found(id: &TaskId) -> ApiError {
 /// The cursor is beyond the last event. Also of a task that is not finished: such a cursor comes from another task or from a store
 /// that has lost its latest writes, and waiting for the number would skip what is stored under it.
 pub(crate) fn sequence_ahead(id: &TaskId, last: u32) -> ApiError {
-    ApiError::new(ErrorReason::SequenceAhead, "after_sequence is beyond the last event of the task")
-        .metadata("last_sequence", last.to_string())
-        .precondition("SEQUENCE", id.to_string(), format!("the last event has the number {last}"))
+    ApiError::new(
+        ErrorReason::SequenceAhead,
+        "after_sequence is beyond the last event of the task",
+    )
+    .metadata("last_sequence", last.to_string())
+    .precondition(
+        "SEQUENCE",
+        id.to_string(),
+        format!("the last event has the number {last}"),
+    )
 }
 
 pub(crate) fn stream_is_full(most: usize) -> ApiError {
-    ApiError::new(ErrorReason::WatchLimit, "this stream watches as many tasks as it may; open another one")
-        .quota("stream", format!("at most {most} watched tasks"))
+    ApiError::new(
+        ErrorReason::WatchLimit,
+        "this stream watches as many tasks as it may; open another one",
+    )
+    .quota("stream", format!("at most {most} watched tasks"))
 }
 
 pub(crate) fn process_is_full(most: usize) -> ApiError {
-    ApiError::new(ErrorReason::WatchLimit, "this process watches as many tasks as it may; another replica may have room")
-        .quota("process", format!("at most {most} watched tasks"))
-        .retry_after(COME_BACK)
+    ApiError::new(
+        ErrorReason::WatchLimit,
+        "this process watches as many tasks as it may; another replica may have room",
+    )
+    .quota("process", format!("at most {most} watched tasks"))
+    .retry_after(COME_BACK)
 }
 
 /// The client of a stream took nothing for too long. `resume_after`: the last sequence that was handed out, if the stream has just one task.
@@ -57,7 +76,11 @@ pub(crate) fn stalled(resume_after: Option<i64>) -> ApiError {
 }
 
 pub(crate) fn draining() -> ApiError {
-    ApiError::new(ErrorReason::Draining, "this server is shutting down; resume at another replica").retry_after(TRY_ELSEWHERE)
+    ApiError::new(
+        ErrorReason::Draining,
+        "this server is shutting down; resume at another replica",
+    )
+    .retry_after(TRY_ELSEWHERE)
 }
 
 /// A stored record that this release cannot read. `retry_after`: none, it will not change.

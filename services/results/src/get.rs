@@ -21,8 +21,18 @@ struct Seen {
 }
 
 /// The task as it is, or, if the request waits, as it is at its end or at the end of the wait.
-pub(crate) async fn get(shared: &Arc<Shared>, namespace: Namespace, get: GetResult) -> Result<GetResultResponse, ApiError> {
-    let request = ReadRequest { namespace, id: get.id, with_body: false, after: None, most_entries: 0 };
+pub(crate) async fn get(
+    shared: &Arc<Shared>,
+    namespace: Namespace,
+    get: GetResult,
+) -> Result<GetResultResponse, ApiError> {
+    let request = ReadRequest {
+        namespace,
+        id: get.id,
+        with_body: false,
+        after: None,
+        most_entries: 0,
+    };
     if get.wait_ms == 0 {
         return look(&get, shared.store.read(request).await).map(|seen| seen.view);
     }
@@ -54,7 +64,9 @@ pub(crate) async fn get(shared: &Arc<Shared>, namespace: Namespace, get: GetResu
 }
 
 fn look(get: &wire::GetResult, answer: Result<Option<Reading>, StoreError>) -> Result<Seen, ApiError> {
-    let reading = answer.map_err(|error| error.to_api(false))?.ok_or_else(|| error::not_found(&get.id))?;
+    let reading = answer
+        .map_err(|error| error.to_api(false))?
+        .ok_or_else(|| error::not_found(&get.id))?;
     let damaged = |error| error::damaged(&get.id, &error);
     let record = Record::parse(&reading.record, false).map_err(damaged)?;
     Ok(Seen {

@@ -41,7 +41,11 @@ pub(crate) struct Registration {
 
 impl Hub {
     pub(crate) fn new(most: usize, gauge: Gauge) -> Self {
-        Self { watchers: Mutex::default(), most, gauge }
+        Self {
+            watchers: Mutex::default(),
+            most,
+            gauge,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Watchers> {
@@ -49,7 +53,12 @@ impl Hub {
     }
 
     /// Adds a watcher, dirty, that `ready` calls `key`. Register first and read then: what happens in between is hinted.
-    pub(crate) fn register(self: &Arc<Self>, task: TaskId, key: u64, ready: &Arc<Ready>) -> Result<Registration, ApiError> {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        task: TaskId,
+        key: u64,
+        ready: &Arc<Ready>,
+    ) -> Result<Registration, ApiError> {
         let mut watchers = self.lock();
         if watchers.count >= self.most {
             return Err(error::process_is_full(self.most));
@@ -60,12 +69,17 @@ impl Hub {
         let list = watchers.of_task.entry(task).or_default();
         mark.slot.store(list.len(), Ordering::Relaxed);
         list.push(Arc::clone(&mark));
-        Ok(Registration { hub: Arc::clone(self), mark })
+        Ok(Registration {
+            hub: Arc::clone(self),
+            mark,
+        })
     }
 
     fn unregister(&self, mark: &Mark) {
         let mut watchers = self.lock();
-        let Some(list) = watchers.of_task.get_mut(&mark.task) else { return };
+        let Some(list) = watchers.of_task.get_mut(&mark.task) else {
+            return;
+        };
         let slot = mark.slot();
         if slot >= list.len() {
             return;
@@ -162,7 +176,10 @@ mod tests {
         let ready = Arc::new(Ready::default());
         let task = TaskId::new(1, 2, 3);
         let mut all: Vec<_> = (0..3).map(|key| hub.register(task, key, &ready).unwrap()).collect();
-        assert_eq!(hub.register(task, 9, &ready).unwrap_err().reason(), ErrorReason::WatchLimit);
+        assert_eq!(
+            hub.register(task, 9, &ready).unwrap_err().reason(),
+            ErrorReason::WatchLimit
+        );
         drop(all.remove(0));
         drop(all.remove(1));
         assert_eq!(gauge.get(), 1);

@@ -61,10 +61,26 @@ pub(crate) fn page(record: &Record, entries: &[LogEntry], most: usize, cursor: u
     };
     let finished = record.header.state.is_terminal();
     // A watcher that has seen the result gets it once more: it is how a watch says that it is over.
-    let from = if finished && cursor == last { cursor.saturating_sub(1) } else { cursor };
-    let mut merge = Merge { record, events: Vec::new(), truncated: 0, cursor: from };
-    let mut entries = entries.iter().filter(|entry| entry.sequence > from && entry.sequence <= horizon).peekable();
-    for event in record.events.iter().filter(|event| event.sequence > from && event.sequence <= horizon) {
+    let from = if finished && cursor == last {
+        cursor.saturating_sub(1)
+    } else {
+        cursor
+    };
+    let mut merge = Merge {
+        record,
+        events: Vec::new(),
+        truncated: 0,
+        cursor: from,
+    };
+    let mut entries = entries
+        .iter()
+        .filter(|entry| entry.sequence > from && entry.sequence <= horizon)
+        .peekable();
+    for event in record
+        .events
+        .iter()
+        .filter(|event| event.sequence > from && event.sequence <= horizon)
+    {
         while let Some(entry) = entries.next_if(|entry| entry.sequence < event.sequence) {
             merge.entry(entry)?;
         }
@@ -79,7 +95,12 @@ pub(crate) fn page(record: &Record, entries: &[LogEntry], most: usize, cursor: u
         false if finished => After::End,
         false => After::Live,
     };
-    Ok(Page { events: merge.events, truncated: merge.truncated, cursor: merge.cursor, after })
+    Ok(Page {
+        events: merge.events,
+        truncated: merge.truncated,
+        cursor: merge.cursor,
+        after,
+    })
 }
 
 struct Merge<'a> {

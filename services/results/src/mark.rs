@@ -100,8 +100,18 @@ impl Mark {
     /// Dirty from the start: nothing was read yet.
     pub(crate) fn new(task: TaskId, key: u64, ready: &Arc<Ready>) -> Self {
         ready.push(key);
-        let state = State { cursor: 0, wanted: 0, queued: true };
-        Self { task, key, ready: Arc::clone(ready), state: Mutex::new(state), slot: AtomicUsize::new(0) }
+        let state = State {
+            cursor: 0,
+            wanted: 0,
+            queued: true,
+        };
+        Self {
+            task,
+            key,
+            ready: Arc::clone(ready),
+            state: Mutex::new(state),
+            slot: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

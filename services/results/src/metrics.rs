@@ -15,10 +15,22 @@ impl WatchMetrics {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let all = Self::default();
         metrics.register(|r| {
-            r.register("watch_streams", "Open streams of WatchResult and WatchResults", all.streams.clone());
-            r.register("watched_tasks", "Tasks that streams and long polls wait for, each watcher counted", all.tasks.clone());
+            r.register(
+                "watch_streams",
+                "Open streams of WatchResult and WatchResults",
+                all.streams.clone(),
+            );
+            r.register(
+                "watched_tasks",
+                "Tasks that streams and long polls wait for, each watcher counted",
+                all.tasks.clone(),
+            );
             r.register("watch_events", "Events handed out to watchers", all.events.clone());
-            r.register("watch_truncated", "Events that stood for a cut part of a log", all.truncated.clone());
+            r.register(
+                "watch_truncated",
+                "Events that stood for a cut part of a log",
+                all.truncated.clone(),
+            );
         });
         all
     }

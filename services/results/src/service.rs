@@ -22,7 +22,10 @@ use tidemill_proto::v1::{
 use tidemill_store::{HintReader, Store};
 use tonic::{Request, Response, Status, Streaming, service::RoutesBuilder};
 
-use crate::{calls::Calls, config::Config, error, get, hub::Hub, metrics::WatchMetrics, watch_many::WatchMany, watch_one::WatchOne};
+use crate::{
+    calls::Calls, config::Config, error, get, hub::Hub, metrics::WatchMetrics, watch_many::WatchMany,
+    watch_one::WatchOne,
+};
 
 /// Bounds of the time between two looks for stalled streams.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -57,11 +60,19 @@ impl Service {
         });
         // Subscribed before the first call can come.
         let hints = shared.store.hints(&context.supervisor);
-        let vital = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Abort };
-        context.supervisor.spawn(vital, "watch hub", follow_hints(Arc::clone(&shared), hints));
+        let vital = TaskPolicy {
+            on_error: OnError::Shutdown,
+            on_stop: OnStop::Abort,
+        };
+        context
+            .supervisor
+            .spawn(vital, "watch hub", follow_hints(Arc::clone(&shared), hints));
         let keeper = keep_calls(Arc::clone(&shared), context.shutdown.clone());
         context.supervisor.spawn(vital, "watch keeper", keeper);
-        Self { shared, health: context.health.clone() }
+        Self {
+            shared,
+            health: context.health.clone(),
+        }
     }
 
     /// Adds the service to a port.
@@ -90,7 +101,11 @@ async fn follow_hints(shared: Arc<Shared>, mut hints: HintReader) {
 
 async fn keep_calls(shared: Arc<Shared>, shutdown: Shutdown) {
     let limit = shared.config.stall_timeout.get();
-    let pause = if limit.is_zero() { LOOK.1 } else { (limit / 4).clamp(LOOK.0, LOOK.1) };
+    let pause = if limit.is_zero() {
+        LOOK.1
+    } else {
+        (limit / 4).clamp(LOOK.0, LOOK.1)
+    };
     loop {
         tokio::select! {
             () = shutdown.requested() => return shared.calls.begin_drain(),
@@ -127,7 +142,10 @@ impl ResultsService for Api {
         Ok(Response::new(WatchOne::new(&self.0, namespace, parsed)?))
     }
 
-    async fn watch_results(&self, request: Request<Streaming<WatchResultsRequest>>) -> Result<Response<WatchMany>, Status> {
+    async fn watch_results(
+        &self,
+        request: Request<Streaming<WatchResultsRequest>>,
+    ) -> Result<Response<WatchMany>, Status> {
         let namespace = namespace_of(&request);
         Ok(Response::new(WatchMany::new(&self.0, namespace, request.into_inner())?))
     }

@@ -40,6 +40,8 @@ use crate::{
 const MOST_READS: usize = 128;
 /// A stream that reads is not taken for stalled before this time, however short the stall timeout is: longer than a command may take.
 const READ_LIMIT: Duration = Duration::from_secs(15);
+/// Looks that must find a stream stalled before it is closed.
+const STALL_LOOKS: u32 = 3;
 
 /// What a client gets next of a task: an event, or why the task is not watched any more.
 #[derive(Debug)]
@@ -109,9 +111,19 @@ pub(crate) struct Engine {
     outbox: VecDeque<Item>,
     /// How often the client's side has asked for something.
     asked: u64,
-    /// There was something to do when somebody looked, at this time, and it had been asked for so often.
-    owed: Option<(u64, Instant)>,
+    owed: Option<Owed>,
     stalled: bool,
+}
+
+/// There is something to do, and the client's side does not ask for it.
+#[derive(Debug)]
+struct Owed {
+    /// [`Engine::asked`] when this was noticed.
+    asked: u64,
+    /// When it was noticed.
+    since: Instant,
+    /// How often it was seen again.
+    looks: u32,
 }
 
 impl Engine {
@@ -150,11 +162,24 @@ impl Engine {
             Ok(registration) => {
                 // A cursor beyond every number there can be is beyond the last event, too.
                 let cursor = u32::try_from(watch.after_sequence).unwrap_or(u32::MAX);
-                self.watched.insert(key, Watched { registration, id, name, cursor });
+                self.watched.insert(
+                    key,
+                    Watched {
+                        registration,
+                        id,
+                        name,
+                        cursor,
+                    },
+                );
                 self.keys.insert(id, key);
             }
             Err(error) => self.refuse(name, error),
         }
+    }
+
+    /// Whether [`Engine::take`] has something to give.
+    pub(crate) fn has_items(&self) -> bool {
+        !self.outbox.is_empty()
     }
 
     /// Says why a task is not watched.
@@ -217,7 +242,9 @@ impl Engine {
         while self.reads.len() < MOST_READS {
             let Some(key) = self.ready.pop() else { break };
             // One that has left in the meantime is passed over.
-            let Some(watched) = self.watched.get(&key) else { continue };
+            let Some(watched) = self.watched.get(&key) else {
+                continue;
+            };
             watched.registration.mark().begin();
             let request = ReadRequest {
                 namespace: self.namespace.clone(),
@@ -253,7 +280,9 @@ impl Engine {
 
     /// Puts a page into the outbox. What is wrong with the store ends the stream, what is wrong with the task only its watching.
     fn accept(&mut self, key: u64, answer: Result<Option<Reading>, StoreError>) -> Result<(), End> {
-        let Some(watched) = self.watched.get_mut(&key) else { return Ok(()) };
+        let Some(watched) = self.watched.get_mut(&key) else {
+            return Ok(());
+        };
         let id = watched.id;
         let page = match answer {
             Ok(None) => Err(error::not_found(&id)),
@@ -269,7 +298,10 @@ impl Engine {
             }
             Ok(page) => {
                 let items = page.events.into_iter();
-                self.outbox.extend(items.map(|event| Item { name: Arc::clone(&watched.name), what: Ok(event) }));
+                self.outbox.extend(items.map(|event| Item {
+                    name: Arc::clone(&watched.name),
+                    what: Ok(event),
+                }));
                 watched.cursor = page.cursor;
                 match page.after {
                     After::End => self.remove(&id),
@@ -293,14 +325,26 @@ impl Engine {
             return;
         }
         // A read that goes on is no fault of the client's; one that is done looks the same from here.
-        let limit = if self.reads.is_empty() { limit } else { limit.max(READ_LIMIT) };
-        match self.owed {
-            Some((asked, since)) if asked == self.asked => {
-                if now.saturating_duration_since(since) >= limit {
+        let limit = if self.reads.is_empty() {
+            limit
+        } else {
+            limit.max(READ_LIMIT)
+        };
+        match &mut self.owed {
+            Some(owed) if owed.asked == self.asked => {
+                owed.looks += 1;
+                // Looks are counted, too, so that a process that was suspended does not blame its clients.
+                if owed.looks >= STALL_LOOKS && now.saturating_duration_since(owed.since) >= limit {
                     self.close_stalled();
                 }
             }
-            _ => self.owed = Some((self.asked, now)),
+            owed => {
+                *owed = Some(Owed {
+                    asked: self.asked,
+                    since: now,
+                    looks: 0,
+                })
+            }
         }
     }
 
@@ -317,7 +361,10 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("tasks", &self.watched.len()).field("reads", &self.reads.len()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("tasks", &self.watched.len())
+            .field("reads", &self.reads.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -37,7 +37,11 @@ impl WatchOne {
         }
         let mut engine = Engine::new(shared, namespace, 1, MOST_ENTRIES);
         engine.add(watch, "");
-        Ok(Self { open: shared.calls.open(engine), sent: watch.after_sequence, ended: false })
+        Ok(Self {
+            open: shared.calls.open(engine),
+            sent: watch.after_sequence,
+            ended: false,
+        })
     }
 }
 

@@ -58,7 +58,7 @@ async fn serve(
             announce(&context, *address, &args.data, args.demo);
         }
     };
-    let roles = process::serve(settings, bound, &context, serving);
+    let roles = process::serve(&[Role::Gateway, Role::Worker, Role::Results], settings, bound, &context, serving);
     match server {
         None => roles.await,
         Some(server) => {

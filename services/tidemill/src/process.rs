@@ -84,11 +84,12 @@ pub(crate) async fn run(roles: &[Role], settings: &Settings) -> Result<(), Failu
     let context = ServerContext::standalone();
     shutdown::listen_for_signals(&context.shutdown, &context.supervisor)
         .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
-    serve(settings, bound, &context, |_| {}).await
+    serve(roles, settings, bound, &context, |_| {}).await
 }
 
 /// Serves until the shutdown begins, then drains. `serving` is told the addresses once everything runs.
 pub(crate) async fn serve(
+    roles: &[Role],
     settings: &Settings,
     bound: Bound,
     context: &ServerContext,
@@ -105,8 +106,7 @@ pub(crate) async fn serve(
         return finish(settings, context).await;
     };
     watch_identity(&store, context);
-    let all: Vec<Role> = ports.iter().flat_map(|(port, _)| port.roles.iter().copied()).collect();
-    let roles = Roles::start(&all, settings, &store, context)?;
+    let roles = Roles::start(roles, settings, &store, context);
     let mut addresses = Vec::new();
     for (port, listener) in ports {
         addresses.extend(listener.local_addr());

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use tidemill_kit::{
-    config::ConfigError,
     grpc::{RoutesError, ServerContext, routes_with_standard_services},
 };
 use tidemill_store::Store;
@@ -22,15 +21,16 @@ pub(crate) struct Port {
 impl Port {
     /// A port for each role that has one.
     pub(crate) fn each(roles: &[Role], settings: &Settings) -> Vec<Self> {
-        let one = |listen, key, role| Self { listen, key, roles: vec![role] };
-        let port = |role: &Role| match role {
-            Role::Gateway => one(settings.gateway.listen, "gateway.listen", *role),
-            Role::Worker => one(settings.worker.ports.listen, "worker.listen", *role),
-            Role::Results => one(settings.results.ports.listen, "results.listen", *role),
-            // No port of its own; it is started because the role is in the list.
-            Role::Maintenance => one(settings.maintenance.admin_listen, "", *role),
+        let port = |role: &Role| {
+            let (listen, key) = match role {
+                Role::Gateway => (settings.gateway.listen, "gateway.listen"),
+                Role::Worker => (settings.worker.ports.listen, "worker.listen"),
+                Role::Results => (settings.results.ports.listen, "results.listen"),
+                Role::Maintenance => return None,
+            };
+            Some(Self { listen, key, roles: vec![*role] })
         };
-        roles.iter().filter(|role| **role != Role::Maintenance).map(port).collect()
+        roles.iter().filter_map(port).collect()
     }
 
     /// One port for all of them.
@@ -62,31 +62,29 @@ pub(crate) struct Roles {
 
 impl Roles {
     /// Makes and starts them. Maintenance runs beside gateway and worker, so that delayed tasks wake a fleet that was scaled to zero,
-    /// and alone where no other role is asked for.
+    /// and wherever it is asked for.
     pub(crate) fn start(
         roles: &[Role],
         settings: &Settings,
         store: &Store,
         context: &ServerContext,
-    ) -> Result<Self, ConfigError> {
+    ) -> Self {
         let has = |role| roles.contains(&role);
-        if has(Role::Gateway) || has(Role::Worker) || !has(Role::Results) {
+        if has(Role::Gateway) || has(Role::Worker) || has(Role::Maintenance) {
             let config = settings.maintenance.config.clone();
             tidemill_maintenance::Service::new(config, store.clone(), context).start();
         }
-        let limits = settings.request_limits();
-        Ok(Self {
+        Self {
             gateway: has(Role::Gateway).then(|| {
                 tidemill_gateway::Service::new(settings.limits.admission.clone(), store.clone(), settings.enqueue_defaults(), context)
             }),
-            worker: if has(Role::Worker) {
-                Some(tidemill_worker::Service::new(settings.worker.config.clone(), store.clone(), limits, context)?)
-            } else {
-                None
-            },
+            worker: has(Role::Worker).then(|| {
+                let config = settings.worker.config.clone();
+                tidemill_worker::Service::new(config, store.clone(), settings.enqueue_defaults(), context)
+            }),
             results: has(Role::Results)
                 .then(|| tidemill_results::Service::new(settings.results.config.clone(), store.clone(), context)),
-        })
+        }
     }
 
     /// The services of one port.

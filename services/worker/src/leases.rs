@@ -79,6 +79,7 @@ impl Leases {
         self.credits = credits;
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.held.len()
     }
@@ -124,7 +125,7 @@ impl Leases {
 
     fn take(&mut self, task: &TaskId) -> Option<Held> {
         let held = self.held.remove(task)?;
-        for at in held.stop_at {
+        if let Some(at) = held.stop_at {
             self.timers.remove(&(at, *task));
             self.timers.remove(&(at + self.grace, *task));
         }
@@ -176,7 +177,7 @@ impl Leases {
         let at = if over { held.stop_at.map_or(now, |at| at.min(now)) } else { now + remaining };
         let told = held.told.contains(&CancelCause::AttemptTimeout);
         let before = held.stop_at.replace(at);
-        for before in before {
+        if let Some(before) = before {
             self.timers.remove(&(before, token.task));
             self.timers.remove(&(before + grace, token.task));
         }

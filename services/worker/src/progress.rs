@@ -53,7 +53,7 @@ pub(crate) enum Told {
 
 async fn store_progress(store: &Store, token: LeaseToken, payload: Bytes) -> Result<Reported, StoreError> {
     // Progress twice is harmless.
-    persist(store, true, async || store.report(token, LogKind::Progress as u8, payload.clone()).await).await
+    persist(store, true, || store.report(token, LogKind::Progress, payload.clone())).await
 }
 
 impl Progress {
@@ -66,8 +66,8 @@ impl Progress {
         let token = report.token;
         if report.kind == LogKind::Chunk {
             // A chunk twice is not harmless: one that may be stored is not stored again.
-            let stored = persist(store, false, async || store.report(token, report.kind as u8, report.payload.clone()).await);
-            return stored.await.map(Told::Answer);
+            let stored = persist(store, false, || store.report(token, report.kind, report.payload.clone())).await;
+            return stored.map(Told::Answer);
         }
         let Some(slot) = self.first_or_merge(token, &report.payload) else { return Ok(Told::Merged) };
         let _storing = slot.storing.lock().await;

@@ -24,11 +24,10 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 /// Repeats a call while the store is away, with growing pauses, but not for longer than a lease lives. For calls that are safe to
 /// repeat only, or with `unknown` false.
-pub(crate) async fn persist<T>(
-    store: &Store,
-    unknown: bool,
-    mut call: impl AsyncFnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+pub(crate) async fn persist<T, F>(store: &Store, unknown: bool, mut call: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     let begun = Instant::now();
     let ttl = Duration::from_millis(store.rules().lease_ttl_ms);
     let mut tries = 0;
@@ -52,7 +51,7 @@ pub(crate) async fn persist<T>(
 
 /// A settle that outlasts a short absence of the store.
 pub(crate) async fn patiently(store: &Store, token: LeaseToken, settle: &Settle) -> Result<Settlement, StoreError> {
-    persist(store, true, async || store.settle(token, settle.clone()).await).await
+    persist(store, true, || store.settle(token, settle.clone())).await
 }
 
 /// What is known here of a lease that ends.
@@ -135,7 +134,7 @@ pub(crate) async fn read(
 ) -> Result<Option<Record>, StoreError> {
     let request = ReadRequest { namespace: namespace.clone(), id: token.task, with_body, after: None, most_entries: 0 };
     let reading = if patient {
-        persist(&shared.store, true, async || shared.store.read(request.clone()).await).await?
+        persist(&shared.store, true, || shared.store.read(request.clone())).await?
     } else {
         shared.store.read(request).await?
     };

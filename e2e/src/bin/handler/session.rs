@@ -47,6 +47,9 @@ pub(crate) struct Handler<'a> {
     release_at: Option<Instant>,
     pinged: Instant,
     silence: Duration,
+    /// Senders of streams that were given up while the server may still listen: dropping one would be a half-close, which gives back
+    /// what is now held over another stream. tonic's client has no other way to break a stream off.
+    abandoned: Vec<UnboundedSender<WorkRequest>>,
 }
 
 impl<'a> Handler<'a> {
@@ -54,7 +57,7 @@ impl<'a> Handler<'a> {
         let (say, said) = unbounded_channel();
         let (journal, held, jobs) = (Journal::open(&options.journal), HashMap::new(), JoinSet::new());
         let (pinged, silence) = (Instant::now(), Duration::from_secs(60));
-        Self { options, journal, held, jobs, say, said, release_at: None, pinged, silence }
+        Self { options, journal, held, jobs, say, said, release_at: None, pinged, silence, abandoned: Vec::new() }
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -107,7 +110,10 @@ impl<'a> Handler<'a> {
                 () = sleep_until(self.release_at.unwrap_or(self.pinged + self.silence)) => match self.release_at {
                     Some(_) => self.release(&send),
                     // Nothing on the wire for three pings: the peer hangs, or its host is gone.
-                    None => return Ok(End::Closed),
+                    None => {
+                        self.abandoned.push(send);
+                        return Ok(End::Closed);
+                    }
                 },
             }
         }

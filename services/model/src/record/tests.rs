@@ -83,8 +83,8 @@ proptest! {
         let bytes = Bytes::from(stored(&new, count, &outcome));
         let record = Record::parse(&bytes, true).unwrap();
         prop_assert_eq!((&record.namespace, &record.queue, &record.kind), (&new.namespace, &new.queue, &new.kind));
-        prop_assert_eq!(record.body().unwrap(), new.body);
-        prop_assert_eq!(record.outcome().unwrap(), outcome.clone());
+        prop_assert_eq!(&record.body().unwrap(), &new.body);
+        prop_assert_eq!(&record.outcome().unwrap(), &outcome);
         prop_assert_eq!(&record.events, &events(count));
         let header = &record.header;
         prop_assert_eq!((header.state, header.priority, header.version), (TaskState::Queued, new.priority, count));

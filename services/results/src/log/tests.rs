@@ -56,13 +56,24 @@ fn record(log: &[Made]) -> Record {
 }
 
 fn chunk(sequence: u32) -> LogEntry {
-    let payload = Payload { content: Some(payload::Content::Text(sequence.to_string())), ..Payload::default() };
-    LogEntry { sequence, attempt: 1, time_ms: 1, kind: LogKind::Chunk, payload: chunk_payload(payload) }
+    let payload = Payload {
+        content: Some(payload::Content::Text(sequence.to_string())),
+        ..Payload::default()
+    };
+    LogEntry {
+        sequence,
+        attempt: 1,
+        time_ms: 1,
+        kind: LogKind::Chunk,
+        payload: chunk_payload(payload),
+    }
 }
 
 /// What the store would return: the kept chunks after the cursor, at most `most`.
 fn read(log: &[Made], trimmed: u32, cursor: u32, most: usize) -> Vec<LogEntry> {
-    let chunks = (1..).zip(log).filter(|(n, made)| **made == Made::Chunk && *n > trimmed && *n > cursor);
+    let chunks = (1..)
+        .zip(log)
+        .filter(|(n, made)| **made == Made::Chunk && *n > trimmed && *n > cursor);
     chunks.take(most).map(|(n, _)| chunk(n)).collect()
 }
 
@@ -76,7 +87,16 @@ fn is_result(event: &TaskEvent) -> bool {
 
 #[test]
 fn state_events_and_entries_are_merged_by_number() {
-    let log = [QUEUED, LEASED, Made::Chunk, Made::Chunk, RELEASED, LEASED, Made::Chunk, DONE];
+    let log = [
+        QUEUED,
+        LEASED,
+        Made::Chunk,
+        Made::Chunk,
+        RELEASED,
+        LEASED,
+        Made::Chunk,
+        DONE,
+    ];
     let page = page(&record(&log), &read(&log, 0, 0, 32), 32, 0).unwrap();
     assert_eq!(numbers(&page), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!((page.cursor, page.after, page.truncated), (8, After::End, 0));
@@ -86,7 +106,16 @@ fn state_events_and_entries_are_merged_by_number() {
 
 #[test]
 fn a_cut_part_is_named_exactly_and_state_events_within_it_stay() {
-    let log = [QUEUED, LEASED, Made::Chunk, Made::Chunk, RELEASED, LEASED, Made::Chunk, Made::Chunk];
+    let log = [
+        QUEUED,
+        LEASED,
+        Made::Chunk,
+        Made::Chunk,
+        RELEASED,
+        LEASED,
+        Made::Chunk,
+        Made::Chunk,
+    ];
     let page = page(&record(&log), &read(&log, 7, 0, 32), 32, 0).unwrap();
     assert_eq!(numbers(&page), [1, 2, 4, 5, 6, 7, 8]);
     assert_eq!(page.events[2], truncated_event(3, 4));
@@ -125,7 +154,15 @@ fn the_result_comes_even_if_its_own_number_is_the_cursor() {
 fn a_task_that_is_not_finished_has_nothing_after_its_last_event_and_refuses_what_is_beyond() {
     let log = [QUEUED, LEASED];
     let page_at = |cursor| page(&record(&log), &[], 32, cursor);
-    assert_eq!(page_at(2).unwrap(), Page { events: vec![], truncated: 0, cursor: 2, after: After::Live });
+    assert_eq!(
+        page_at(2).unwrap(),
+        Page {
+            events: vec![],
+            truncated: 0,
+            cursor: 2,
+            after: After::Live
+        }
+    );
     assert_eq!(page_at(3), Err(LogError::Ahead(2)));
     assert_eq!(page_at(u32::MAX), Err(LogError::Ahead(2)));
 }
@@ -133,7 +170,10 @@ fn a_task_that_is_not_finished_has_nothing_after_its_last_event_and_refuses_what
 #[test]
 fn an_entry_that_cannot_be_read_is_an_error_and_not_a_hole() {
     let log = [QUEUED, Made::Chunk];
-    let bad = LogEntry { payload: Bytes::from_static(b"\xff\xff"), ..chunk(2) };
+    let bad = LogEntry {
+        payload: Bytes::from_static(b"\xff\xff"),
+        ..chunk(2)
+    };
     assert!(matches!(page(&record(&log), &[bad], 32, 0), Err(LogError::Damaged(_))));
 }
 

@@ -16,7 +16,7 @@ use tidemill_store::StoreError;
 use super::{register::cause, sleep_until};
 use crate::{
     random::jittered,
-    settle::{self, Ending},
+    settle,
     shared::Shared,
     stream::Stream,
 };

@@ -91,6 +91,7 @@ pub(super) fn state(queue: &ReferenceQueue, id: TaskId) -> TaskState {
 
 pub(super) fn error(text: &str) -> Bytes {
     outcome_error(&v1::TaskError {
+        reason: v1::ErrorReason::HandlerFailed.into(),
         message: text.into(),
         ..Default::default()
     })

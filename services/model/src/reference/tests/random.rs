@@ -175,7 +175,7 @@ impl Watcher {
                 delay_ms: u64::from(delay),
             },
             5 | 6 => Settle::Release {
-                counted: delay % 2 == 0,
+                counted: delay.is_multiple_of(2),
             },
             _ => Settle::Stop,
         };

@@ -1,0 +1,82 @@
+//! What cannot work is refused at the start, with words that say what to change.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use tempfile::TempDir;
+use tidemill_e2e::{Process, TestServer, binary, environment, free_port};
+
+/// Starts a role, waits for its end, and answers with its exit code and what it wrote.
+async fn refused(folder: &Path, role: &str, settings: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = Command::new(binary("tidemill"));
+    command.arg(role);
+    for key in ["listen", "admin_listen"] {
+        command.env(environment(&format!("{role}.{key}")), format!("127.0.0.1:{}", free_port()));
+    }
+    command.envs(settings.iter().map(|(key, value)| (environment(key), *value)));
+    let mut process = Process::spawn(role, command, &folder.join(format!("{role}-{}.log", free_port())));
+    let status = process.wait(Duration::from_secs(30)).await;
+    (status.code(), process.log())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_keep_the_promise_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+        (&[("maxmemory-policy", "allkeys-lru")], &["CONFIG SET maxmemory-policy noeviction"]),
+        (&[("appendfsync", "everysec")], &["CONFIG SET appendfsync always", "strict"]),
+        (&[("appendonly", "no")], &["CONFIG SET appendonly yes"]),
+        // All that is wrong is said at once.
+        (
+            &[("maxmemory-policy", "volatile-lru"), ("appendfsync", "no"), ("maxmemory", "0")],
+            &["CONFIG SET maxmemory-policy noeviction", "CONFIG SET appendfsync always", "CONFIG SET maxmemory"],
+        ),
+    ];
+    for (settings, mends) in cases {
+        let server = TestServer::start_with(settings);
+        for role in ["gateway", "worker", "results"] {
+            let (code, log) = refused(folder.path(), role, &[("redis.url", &server.url())]).await;
+            assert_eq!(code, Some(78), "{role} with {settings:?}: {log}");
+            for mend in mends {
+                assert!(log.contains(mend), "`{mend}` is not said by {role} with {settings:?}: {log}");
+            }
+        }
+        assert_eq!(server.ask("DBSIZE").as_deref(), Some(":0"), "a refused process leaves no trace");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_port_is_named_by_its_key() {
+    let (folder, server) = (TempDir::new().unwrap(), TestServer::start());
+    let busy = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = busy.local_addr().unwrap().to_string();
+    for (role, key) in [
+        ("gateway", "gateway.listen"),
+        ("worker", "worker.listen"),
+        ("results", "results.listen"),
+        ("gateway", "gateway.admin_listen"),
+        ("worker", "worker.admin_listen"),
+        ("results", "results.admin_listen"),
+    ] {
+        let (code, log) = refused(folder.path(), role, &[("redis.url", &server.url()), (key, &address)]).await;
+        assert!(code.is_some_and(|code| code != 0), "{role}: {code:?}");
+        assert!(log.contains(key) && log.contains(&address), "{role} does not name `{key}` and {address}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_configuration_is_named() {
+    let folder = TempDir::new().unwrap();
+    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+        (&[("redis.ulr", "redis://localhost")], &["TIDEMILL_REDIS_ULR", "TIDEMILL_REDIS_URL"]),
+        (&[("redis.url", "http://localhost")], &["redis.url"]),
+        (&[("rules.crash_limit", "0"), ("defaults.max_attempts", "101")], &["rules.crash_limit", "defaults.max_attempts"]),
+        (&[("tls.cert", "/nonexistent.pem")], &["tls.key"]),
+    ];
+    for (settings, names) in cases {
+        let (code, log) = refused(folder.path(), "gateway", settings).await;
+        assert_eq!(code, Some(78), "{settings:?}: {log}");
+        for name in names {
+            assert!(log.contains(name), "`{name}` is not named with {settings:?}: {log}");
+        }
+    }
+}
