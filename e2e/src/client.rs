@@ -14,7 +14,7 @@ use tidemill_proto::v1::{
     results_service_client::ResultsServiceClient, worker_service_client::WorkerServiceClient,
 };
 use tonic::{
-    Status,
+    Request, Response, Status,
     transport::{Channel, Endpoint},
 };
 
@@ -71,29 +71,31 @@ impl Client {
     pub async fn enqueue(&self, request: EnqueueRequest) -> EnqueueResponse {
         assert!(!request.idempotency_key.is_empty(), "a retry without a key would make a second task");
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
-        self.retry("enqueue", async |attempt| {
-            let mut gateway = self.gateway(first + attempt);
-            gateway.enqueue(limited(request.clone())).await.map(tonic::Response::into_inner)
-        })
-        .await
+        let call = |attempt| {
+            let (mut gateway, request) = (self.gateway(first + attempt), limited(request.clone()));
+            async move { gateway.enqueue(request).await }
+        };
+        self.retry("Enqueue", call).await
     }
 
     /// The task as AdminService shows it.
     pub async fn task(&self, task_id: &str) -> Task {
         let request = GetTaskRequest { task_id: task_id.to_owned() };
-        let answer = self
-            .retry("GetTask", async |attempt| self.admin(attempt).get_task(limited(request.clone())).await)
-            .await;
-        answer.into_inner().task.expect("GetTask answers with a task")
+        let call = |attempt| {
+            let (mut admin, request) = (self.admin(attempt), limited(request.clone()));
+            async move { admin.get_task(request).await }
+        };
+        self.retry("GetTask", call).await.task.expect("GetTask answers with a task")
     }
 
     /// The queue as AdminService shows it.
     pub async fn queue(&self, queue: &str) -> Queue {
         let request = GetQueueRequest { queue: queue.to_owned() };
-        let answer = self
-            .retry("GetQueue", async |attempt| self.admin(attempt).get_queue(limited(request.clone())).await)
-            .await;
-        answer.into_inner().queue.expect("GetQueue answers with a queue")
+        let call = |attempt| {
+            let (mut admin, request) = (self.admin(attempt), limited(request.clone()));
+            async move { admin.get_queue(request).await }
+        };
+        self.retry("GetQueue", call).await.queue.expect("GetQueue answers with a queue")
     }
 
     /// Waits for the task's end with long polls, at the results replicas in turn.
@@ -101,8 +103,11 @@ impl Client {
         let begun = Instant::now();
         let request = GetResultRequest { task_id: task_id.to_owned(), wait: Some(duration(5_000)) };
         loop {
-            let call = async |attempt| self.results(attempt).get_result(limited(request.clone())).await;
-            let result = self.retry("GetResult", call).await.into_inner();
+            let call = |attempt| {
+                let (mut results, request) = (self.results(attempt), limited(request.clone()));
+                async move { results.get_result(request).await }
+            };
+            let result = self.retry("GetResult", call).await;
             if result.finish_time.is_some() {
                 return result;
             }
@@ -111,11 +116,14 @@ impl Client {
     }
 
     /// Tries until the server has answered; the number of the try selects the replica. Panics on a refusal that no retry mends.
-    pub async fn retry<T>(&self, what: &str, mut call: impl AsyncFnMut(usize) -> Result<T, Status>) -> T {
+    pub async fn retry<T, F>(&self, what: &str, mut call: impl FnMut(usize) -> F) -> T
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
         let begun = Instant::now();
         for attempt in 0.. {
             match call(attempt).await {
-                Ok(answer) => return answer,
+                Ok(answer) => return answer.into_inner(),
                 Err(status) if is_retryable(&status) && begun.elapsed() < LIMIT => {
                     let pause = 20_u64 << attempt.min(4);
                     tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -138,8 +146,8 @@ fn pick(channels: &[Channel], number: usize) -> Channel {
 }
 
 /// A call with the deadline that a careful client sets.
-fn limited<T>(message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
+fn limited<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
     request.set_timeout(Duration::from_secs(10));
     request
 }

@@ -167,13 +167,20 @@ impl Drop for TestServer {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and is given out once only. It lies below the range from which the system takes the ports of
+/// outgoing connections (32768 and up on Linux): a server that is killed and started again must find its port free.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|socket| socket.local_addr())
+    const FIRST: u32 = 10_240;
+    const COUNT: u32 = 22_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests that run at the same time in other processes start elsewhere.
+    let begin = std::process::id().wrapping_mul(97);
+    (0..COUNT)
+        .map(|_| begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT + FIRST)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
-        .port()
 }
 
 /// The server's binary: the one named by TIDEMILL_TEST_SERVER, else what `tools/get-server.sh` finds or fetches.

@@ -7,7 +7,7 @@ use tidemill_kit::config::{ConfigError, HumanDuration};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Share of the store's memory limit that finished tasks may take: above it the oldest SUCCEEDED ones go early, FAILED never. 0: no
+    /// Share of the store's memory limit that finished tasks may take: above it the oldest go early, FAILED never. 0: no
     /// limit.
     pub kept_share: f64,
     /// Time between two passes over the whole store that look for indexes that disagree with their records.

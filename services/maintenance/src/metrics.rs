@@ -29,7 +29,7 @@ impl Counts {
             r.register(
                 "maintenance_tasks",
                 "Tasks that maintenance moved on: promoted (due), reaped (lease expired, tried again), crashed_out (lease expired, \
-                 FAILED), expired, stopped (asked to stop, or ended after that), purged (retention over), evicted (for space)",
+                 FAILED), expired, stopped (asked to stop, or ended after that), purged (retention over), purged_failed (those of them that were dead letters), evicted (for space)",
                 this.tasks.clone(),
             );
             r.register(
@@ -59,6 +59,7 @@ impl Counts {
             ("expired", ticked.expired),
             ("stopped", ticked.stopped),
             ("purged", ticked.purged),
+            ("purged_failed", ticked.purged_failed),
             ("evicted", ticked.evicted),
         ] {
             self.tasks.get_or_create(&[("action", action)]).inc_by(tasks.into());

@@ -52,7 +52,17 @@ impl Ticker {
     pub(crate) async fn run_once(&mut self) -> Result<Ticked, StoreError> {
         let ticked = self.step().await;
         match &ticked {
-            Ok(ticked) => self.counts.count(ticked),
+            Ok(ticked) => {
+                self.counts.count(ticked);
+                if ticked.purged_failed + ticked.evicted > 0 {
+                    let (dead_letters, evicted) = (ticked.purged_failed, ticked.evicted);
+                    tracing::info!(
+                        dead_letters,
+                        evicted,
+                        "purged dead letters whose retention is over, and finished tasks for space"
+                    );
+                }
+            }
             Err(_) => {
                 self.counts.failures.inc();
                 self.hold_off.failed();

@@ -120,7 +120,7 @@ pub struct LeaseRequest {
     pub namespace: Namespace,
     /// Lines in the order to visit: equal shares first, then leftovers. All on one shard.
     pub lines: Vec<Line>,
-    /// Most tasks to lease: 1 to 128.
+    /// Most tasks to lease: 0 to 128. 0 leases nothing and passes the bells of lines that have work on to another worker.
     pub max: u32,
     /// Most bytes of records to answer with; at least one task is leased all the same.
     pub max_bytes: u64,
@@ -256,7 +256,9 @@ pub struct Ticked {
     pub stopped: u32,
     /// T11.
     pub purged: u32,
-    /// T11, SUCCEEDED tasks dropped early for space.
+    /// Those of the purged that were FAILED: dead letters whose retention is over.
+    pub purged_failed: u32,
+    /// T11, finished tasks dropped early for space, by retention; FAILED ones never.
     pub evicted: u32,
     /// Unix ms of the next deadline; 0: none.
     pub next_ms: u64,

@@ -19,7 +19,7 @@ use crate::watch::Engine;
 /// How long [`Calls::drain`] waits for the calls to end. A client that reads nothing cannot be told; the port cuts it later.
 const DRAIN_WAIT: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Calls {
     streams: Mutex<Streams>,
     draining: CancellationToken,
@@ -27,14 +27,13 @@ pub(crate) struct Calls {
     gauge: Gauge,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Streams {
     open: HashMap<u64, Weak<Mutex<Engine>>>,
     next: u64,
 }
 
 /// An open stream. It is known to [`Calls`] as long as this lives.
-#[derive(Debug)]
 pub(crate) struct OpenStream {
     calls: Arc<Calls>,
     id: u64,

@@ -16,6 +16,7 @@
 //! | `get` | GetResult, and its waiting |
 //! | `watch` | one future for each stream: which task is read next, and what is handed out |
 //! | `watch_one`, `watch_many` | the two streaming RPCs on top of it |
+//! | `item`, `stall` | what a stream hands out and how it ends; noticing that a client takes nothing |
 //! | `log` | a record and its log entries become numbered events without a silent hole |
 //! | `read` | reading with patience while the store is away |
 //! | `mark`, `hub` | who waits for which task |
@@ -26,11 +27,13 @@ mod config;
 mod error;
 mod get;
 mod hub;
+mod item;
 mod log;
 mod mark;
 mod metrics;
 mod read;
 mod service;
+mod stall;
 mod watch;
 mod watch_many;
 mod watch_one;

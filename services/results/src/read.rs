@@ -1,8 +1,15 @@
-//! Reading with patience: a store that is away for a moment ends no stream.
+//! Reading: with patience, because a store that is away for a moment ends no stream; and what a reading says.
 
 use std::time::{Duration, Instant};
 
+use tidemill_kit::status::ApiError;
+use tidemill_model::{id::TaskId, record::Record};
 use tidemill_store::{ReadRequest, Reading, Store, StoreError};
+
+use crate::{
+    error,
+    log::{self, LogError},
+};
 
 /// How long a stream is kept while the store cannot be reached.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,4 +34,13 @@ pub(crate) async fn read_patiently(store: Store, request: ReadRequest) -> Result
 fn jittered(wait: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     wait.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+}
+
+/// The events after `cursor`, of which `most` log entries were asked for.
+pub(crate) fn read_page(id: &TaskId, reading: &Reading, most: u32, cursor: u32) -> Result<log::Page, ApiError> {
+    let record = Record::parse(&reading.record, false).map_err(|error| error::damaged(id, &error))?;
+    log::page(&record, &reading.entries, most as usize, cursor).map_err(|error| match error {
+        LogError::Ahead(last) => error::sequence_ahead(id, last),
+        LogError::Damaged(error) => error::damaged(id, &error),
+    })
 }

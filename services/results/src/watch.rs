@@ -11,7 +11,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -21,66 +20,26 @@ use std::{
 use tidemill_kit::status::ApiError;
 use tidemill_model::{
     id::{Namespace, TaskId},
-    record::Record,
     wire::Watch,
 };
-use tidemill_proto::v1::{TaskEvent, task_event::Event};
+use tidemill_proto::v1::task_event::Event;
 use tidemill_store::{ReadRequest, Reading, StoreError};
 
 use crate::{
     error,
     hub::Registration,
-    log::{self, After, LogError},
+    item::{End, Item, Turn},
+    log::After,
     mark::Ready,
-    read::read_patiently,
+    read::{read_page, read_patiently},
     service::Shared,
+    stall::Stall,
 };
 
 /// Reads of one stream under way: the store makes one call of them.
 const MOST_READS: usize = 128;
 /// A stream that reads is not taken for stalled before this time, however short the stall timeout is: longer than a command may take.
 const READ_LIMIT: Duration = Duration::from_secs(15);
-/// Looks that must find a stream stalled before it is closed.
-const STALL_LOOKS: u32 = 3;
-
-/// What a client gets next of a task: an event, or why the task is not watched any more.
-#[derive(Debug)]
-pub(crate) struct Item {
-    /// The task, as the client has named it.
-    pub(crate) name: Arc<str>,
-    pub(crate) what: Result<TaskEvent, ApiError>,
-}
-
-/// What a turn has brought.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// Something to hand out.
-    Items,
-    /// No task is watched.
-    Empty,
-}
-
-/// Why the whole stream ends early.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The process shuts down.
-    Draining,
-    /// The client took nothing for too long.
-    Stalled,
-    /// The store is away for longer than a stream is kept, or is another one.
-    Store(StoreError),
-}
-
-impl End {
-    /// `resume_after`: the last sequence that was handed out, if the stream has just one task.
-    pub(crate) fn into_error(self, resume_after: Option<i64>) -> ApiError {
-        match self {
-            Self::Draining => error::draining(),
-            Self::Stalled => error::stalled(resume_after),
-            Self::Store(error) => error.to_api(false),
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Watched {
@@ -111,19 +70,8 @@ pub(crate) struct Engine {
     outbox: VecDeque<Item>,
     /// How often the client's side has asked for something.
     asked: u64,
-    owed: Option<Owed>,
+    stall: Stall,
     stalled: bool,
-}
-
-/// There is something to do, and the client's side does not ask for it.
-#[derive(Debug)]
-struct Owed {
-    /// [`Engine::asked`] when this was noticed.
-    asked: u64,
-    /// When it was noticed.
-    since: Instant,
-    /// How often it was seen again.
-    looks: u32,
 }
 
 impl Engine {
@@ -141,7 +89,7 @@ impl Engine {
             reads: Vec::new(),
             outbox: VecDeque::new(),
             asked: 0,
-            owed: None,
+            stall: Stall::default(),
             stalled: false,
         }
     }
@@ -321,7 +269,7 @@ impl Engine {
     pub(crate) fn close_if_stalled(&mut self, now: Instant, limit: Duration) {
         let idle = self.outbox.is_empty() && self.ready.is_empty() && self.reads.is_empty();
         if self.stalled || idle {
-            self.owed = None;
+            self.stall.is_over();
             return;
         }
         // A read that goes on is no fault of the client's; one that is done looks the same from here.
@@ -330,21 +278,8 @@ impl Engine {
         } else {
             limit.max(READ_LIMIT)
         };
-        match &mut self.owed {
-            Some(owed) if owed.asked == self.asked => {
-                owed.looks += 1;
-                // Looks are counted, too, so that a process that was suspended does not blame its clients.
-                if owed.looks >= STALL_LOOKS && now.saturating_duration_since(owed.since) >= limit {
-                    self.close_stalled();
-                }
-            }
-            owed => {
-                *owed = Some(Owed {
-                    asked: self.asked,
-                    since: now,
-                    looks: 0,
-                })
-            }
+        if self.stall.lasts(self.asked, now, limit) {
+            self.close_stalled();
         }
     }
 
@@ -357,21 +292,4 @@ impl Engine {
         self.outbox = VecDeque::new();
         self.ready.wake();
     }
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("tasks", &self.watched.len())
-            .field("reads", &self.reads.len())
-            .finish_non_exhaustive()
-    }
-}
-
-fn read_page(id: &TaskId, reading: &Reading, most: u32, cursor: u32) -> Result<log::Page, ApiError> {
-    let record = Record::parse(&reading.record, false).map_err(|error| error::damaged(id, &error))?;
-    log::page(&record, &reading.entries, most as usize, cursor).map_err(|error| match error {
-        LogError::Ahead(last) => error::sequence_ahead(id, last),
-        LogError::Damaged(error) => error::damaged(id, &error),
-    })
 }

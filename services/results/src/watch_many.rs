@@ -15,8 +15,9 @@ use tonic::{Status, Streaming};
 use crate::{
     calls::OpenStream,
     error,
+    item::{Item, Turn},
     service::Shared,
-    watch::{Engine, Item, Turn},
+    watch::Engine,
 };
 
 /// Log entries of one page: fewer than for a single task, because pages of many tasks are held at a time.

@@ -12,12 +12,7 @@ use tidemill_proto::v1::WatchResultResponse;
 use tokio_stream::Stream;
 use tonic::Status;
 
-use crate::{
-    calls::OpenStream,
-    error,
-    service::Shared,
-    watch::{Engine, Turn},
-};
+use crate::{calls::OpenStream, error, item::Turn, service::Shared, watch::Engine};
 
 /// Log entries of one page.
 const MOST_ENTRIES: u32 = 32;

@@ -58,6 +58,7 @@ impl Store {
             expired: f.small()?,
             stopped: f.small()?,
             purged: f.small()?,
+            purged_failed: f.small()?,
             evicted: f.small()?,
             next_ms: f.number()?,
             now_ms: f.number()?,

@@ -6,6 +6,7 @@ mod server;
 use std::{net::SocketAddr, path::Path};
 
 use tidemill_kit::{
+    config::Source,
     grpc::ServerContext,
     shutdown,
     supervisor::{OnError, OnStop, TaskPolicy},
@@ -23,7 +24,11 @@ use server::PrivateServer;
 
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     // Flags of the user come last and win.
-    let mut flags = vec![("worker.builtin_kinds".to_owned(), "echo,sleep,fail".to_owned())];
+    let mut flags = Vec::new();
+    let chosen = settings::layers(args.config.config.as_deref(), &args.config.set).source_of("worker.builtin_kinds");
+    if chosen == Some(Source::Defaults) {
+        flags.push(("worker.builtin_kinds".to_owned(), "echo,sleep,fail".to_owned()));
+    }
     if let Some(url) = &args.redis_url {
         flags.push(("redis.url".to_owned(), url.clone()));
     }
@@ -58,7 +63,13 @@ async fn serve(
             announce(&context, *address, &args.data, args.demo);
         }
     };
-    let roles = process::serve(&[Role::Gateway, Role::Worker, Role::Results], settings, bound, &context, serving);
+    let roles = process::serve(
+        &[Role::Gateway, Role::Worker, Role::Results],
+        settings,
+        bound,
+        &context,
+        serving,
+    );
     match server {
         None => roles.await,
         Some(server) => {
@@ -79,7 +90,10 @@ fn announce(context: &ServerContext, address: SocketAddr, data: &Path, demo: boo
     let url = format!("http://{address}");
     tracing::info!(url, data = %data.display(), "tidemill dev is serving; Ctrl-C ends it");
     if demo {
-        let policy = TaskPolicy { on_error: OnError::Log, on_stop: OnStop::Abort };
+        let policy = TaskPolicy {
+            on_error: OnError::Log,
+            on_stop: OnStop::Abort,
+        };
         context.supervisor.spawn(policy, "demo", async move {
             let shown = tidemill_cli::demo::demo(&url, &mut std::io::stdout()).await;
             shown.map_err(|error| format!("the demo failed: {error}"))

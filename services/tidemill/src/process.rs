@@ -11,7 +11,10 @@ use tidemill_kit::{
     telemetry,
 };
 use tidemill_store::{OpenError, Store, StoreError};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     args::Role,
@@ -27,6 +30,8 @@ const IDENTITY_INTERVAL: Duration = Duration::from_secs(5);
 const OPEN_BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// Added to the grace for the hard timeout of the whole shutdown.
 const LAST_WAIT: Duration = Duration::from_secs(10);
+/// What ends by itself gets this long even if the drain used up the grace.
+const LEAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Why the process ends with an error.
 #[derive(Debug)]
@@ -74,7 +79,10 @@ pub(crate) async fn bind(ports: Vec<Port>, admin: (SocketAddr, &str)) -> Result<
         let listener = grpc::bind(port.listen, port.key).await.map_err(failed)?;
         bound.push((port, listener));
     }
-    Ok(Bound { ports: bound, admin: grpc::bind(admin.0, admin.1).await.map_err(failed)? })
+    Ok(Bound {
+        ports: bound,
+        admin: grpc::bind(admin.0, admin.1).await.map_err(failed)?,
+    })
 }
 
 /// Runs roles, each on its own port, until a signal or a failure.
@@ -99,23 +107,35 @@ pub(crate) async fn serve(
     context.health.set_not_ready(REDIS, "not connected yet");
     let Bound { ports, admin } = bound;
     let admin_context = context.clone();
-    let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Abort };
-    context.supervisor.spawn(policy, "admin port", async move { admin::serve(admin, &admin_context).await });
+    let policy = TaskPolicy {
+        on_error: OnError::Shutdown,
+        on_stop: OnStop::Abort,
+    };
+    context.supervisor.spawn(policy, "admin port", async move {
+        admin::serve(admin, &admin_context).await
+    });
 
     let Some(store) = open(settings, context).await? else {
-        return finish(settings, context).await;
+        return finish(Instant::now(), context).await;
     };
     watch_identity(&store, context);
     let roles = Roles::start(roles, settings, &store, context);
     let mut addresses = Vec::new();
     for (port, listener) in ports {
         addresses.extend(listener.local_addr());
-        let routes = roles.routes(&port, settings, context).map_err(|error| Failure::Failed(error.to_string()))?;
+        let routes = roles
+            .routes(&port, settings, context)
+            .map_err(|error| Failure::Failed(error.to_string()))?;
         let grpc_config = settings.grpc(port.listen);
         let (context, grace) = (context.clone(), settings.shutdown.grace.get());
-        let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Wait };
+        let policy = TaskPolicy {
+            on_error: OnError::Shutdown,
+            on_stop: OnStop::Wait,
+        };
         context.clone().supervisor.spawn(policy, "gRPC port", async move {
-            grpc::serve(listener, routes, &grpc_config, &context, grace).await.map(drop)
+            grpc::serve(listener, routes, &grpc_config, &context, grace)
+                .await
+                .map(drop)
         });
     }
     if addresses.is_empty() {
@@ -124,11 +144,21 @@ pub(crate) async fn serve(
     }
     serving(&addresses);
     context.shutdown.requested().await;
-    let drained = tokio::time::timeout(settings.shutdown.grace.get(), roles.drain()).await;
-    if drained.is_err() {
+    let deadline = Instant::now() + settings.shutdown.grace.get();
+    exit_late(settings.shutdown.grace.get() + LAST_WAIT);
+    if timeout_at(deadline, roles.drain()).await.is_err() {
         tracing::warn!("the roles did not drain within shutdown.grace");
     }
-    finish(settings, context).await
+    finish(deadline, context).await
+}
+
+/// The hard timeout of the whole shutdown, on a thread of its own: it works even if the runtime is stuck.
+fn exit_late(after: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(after);
+        eprintln!("tidemill: the shutdown did not end in time; giving up");
+        std::process::exit(1);
+    });
 }
 
 /// Opens the store; waits for a server that is not there yet. `None`: told to stop meanwhile.
@@ -162,7 +192,10 @@ async fn open(settings: &Settings, context: &ServerContext) -> Result<Option<Sto
 /// store from then on could be trusted.
 fn watch_identity(store: &Store, context: &ServerContext) {
     let (store, health) = (store.clone(), context.health.clone());
-    let policy = TaskPolicy { on_error: OnError::Shutdown, on_stop: OnStop::Abort };
+    let policy = TaskPolicy {
+        on_error: OnError::Shutdown,
+        on_stop: OnStop::Abort,
+    };
     context.supervisor.spawn(policy, "store identity", async move {
         loop {
             tokio::time::sleep(IDENTITY_INTERVAL).await;
@@ -178,19 +211,16 @@ fn watch_identity(store: &Store, context: &ServerContext) {
     });
 }
 
-/// Ends the background futures, with a hard timeout of our own.
-async fn finish(settings: &Settings, context: &ServerContext) -> Result<(), Failure> {
-    let grace = settings.shutdown.grace.get();
-    let ended = tokio::time::timeout(grace + LAST_WAIT, context.supervisor.shutdown(grace)).await;
-    match ended {
-        Err(_) => Err(Failure::Failed("the shutdown did not end in time".into())),
-        Ok(report) if report.is_clean() => {
-            tracing::info!("stopped");
-            Ok(())
-        }
-        Ok(report) => Err(Failure::Failed(match report.failure {
-            Some(failure) => failure,
-            None => format!("did not end within shutdown.grace: {}", report.left.join(", ")),
-        })),
+/// Ends the background futures by the deadline that the drain had, too.
+async fn finish(deadline: Instant, context: &ServerContext) -> Result<(), Failure> {
+    let left = deadline.saturating_duration_since(Instant::now()).max(LEAST_WAIT);
+    let report = context.supervisor.shutdown(left).await;
+    if report.is_clean() {
+        tracing::info!("stopped");
+        return Ok(());
     }
+    Err(Failure::Failed(match report.failure {
+        Some(failure) => failure,
+        None => format!("did not end within shutdown.grace: {}", report.left.join(", ")),
+    }))
 }

@@ -2,9 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tidemill_kit::{
-    grpc::{RoutesError, ServerContext, routes_with_standard_services},
-};
+use tidemill_kit::grpc::{RoutesError, ServerContext, routes_with_standard_services};
 use tidemill_store::Store;
 use tonic::service::{Routes, RoutesBuilder};
 
@@ -28,7 +26,11 @@ impl Port {
                 Role::Results => (settings.results.ports.listen, "results.listen"),
                 Role::Maintenance => return None,
             };
-            Some(Self { listen, key, roles: vec![*role] })
+            Some(Self {
+                listen,
+                key,
+                roles: vec![*role],
+            })
         };
         roles.iter().filter_map(port).collect()
     }
@@ -63,12 +65,7 @@ pub(crate) struct Roles {
 impl Roles {
     /// Makes and starts them. Maintenance runs beside gateway and worker, so that delayed tasks wake a fleet that was scaled to zero,
     /// and wherever it is asked for.
-    pub(crate) fn start(
-        roles: &[Role],
-        settings: &Settings,
-        store: &Store,
-        context: &ServerContext,
-    ) -> Self {
+    pub(crate) fn start(roles: &[Role], settings: &Settings, store: &Store, context: &ServerContext) -> Self {
         let has = |role| roles.contains(&role);
         if has(Role::Gateway) || has(Role::Worker) || has(Role::Maintenance) {
             let config = settings.maintenance.config.clone();
@@ -76,7 +73,12 @@ impl Roles {
         }
         Self {
             gateway: has(Role::Gateway).then(|| {
-                tidemill_gateway::Service::new(settings.limits.admission.clone(), store.clone(), settings.enqueue_defaults(), context)
+                tidemill_gateway::Service::new(
+                    settings.limits.admission.clone(),
+                    store.clone(),
+                    settings.enqueue_defaults(),
+                    context,
+                )
             }),
             worker: has(Role::Worker).then(|| {
                 let config = settings.worker.config.clone();
@@ -88,7 +90,12 @@ impl Roles {
     }
 
     /// The services of one port.
-    pub(crate) fn routes(&self, port: &Port, settings: &Settings, context: &ServerContext) -> Result<Routes, RoutesError> {
+    pub(crate) fn routes(
+        &self,
+        port: &Port,
+        settings: &Settings,
+        context: &ServerContext,
+    ) -> Result<Routes, RoutesError> {
         let grpc = settings.grpc(port.listen);
         let mut builder = RoutesBuilder::default();
         if let Some(gateway) = self.gateway.as_ref().filter(|_| port.roles.contains(&Role::Gateway)) {

@@ -103,7 +103,9 @@ pub(crate) fn layers(file: Option<&Path>, flags: &[(String, String)]) -> Layers 
     if let Some(file) = file {
         layers = layers.file(file);
     }
-    layers.environment(process_environment(), CLIENT_VARIABLES).overrides(flags.iter().cloned())
+    layers
+        .environment(process_environment(), CLIENT_VARIABLES)
+        .overrides(flags.iter().cloned())
 }
 
 fn ms(duration: HumanDuration) -> u64 {
@@ -120,18 +122,54 @@ impl Settings {
 
     fn check(&self) -> Result<(), ConfigError> {
         let rules = [
-            (!(500..=3_600_000).contains(&ms(self.rules.lease_ttl)), "rules.lease_ttl must be 500ms to 1h"),
-            (!(1..=100).contains(&self.rules.crash_limit), "rules.crash_limit must be 1 to 100"),
-            (!(1..=200).contains(&self.rules.release_limit), "rules.release_limit must be 1 to 200"),
-            (self.rules.retention.get().is_zero(), "rules.retention must be above zero"),
-            (self.rules.failed_retention.get().is_zero(), "rules.failed_retention must be above zero"),
-            (self.rules.key_retention.get().is_zero(), "rules.key_retention must be above zero"),
-            (!(1..=100_000).contains(&self.rules.log_entries), "rules.log_entries must be 1 to 100000"),
-            (!size_ok(self.limits.max_payload), "limits.max_payload must be 1KiB to 1MiB"),
-            (!size_ok(self.limits.max_output), "limits.max_output must be 1KiB to 1MiB"),
-            (!(1..=100).contains(&self.defaults.max_attempts), "defaults.max_attempts must be 1 to 100"),
-            (!(1.0..=100.0).contains(&self.defaults.multiplier), "defaults.multiplier must be 1 to 100"),
-            (ms(self.defaults.initial_backoff) == 0, "defaults.initial_backoff must be at least 1ms"),
+            (
+                !(500..=3_600_000).contains(&ms(self.rules.lease_ttl)),
+                "rules.lease_ttl must be 500ms to 1h",
+            ),
+            (
+                !(1..=100).contains(&self.rules.crash_limit),
+                "rules.crash_limit must be 1 to 100",
+            ),
+            (
+                !(1..=200).contains(&self.rules.release_limit),
+                "rules.release_limit must be 1 to 200",
+            ),
+            (
+                self.rules.retention.get().is_zero(),
+                "rules.retention must be above zero",
+            ),
+            (
+                self.rules.failed_retention.get().is_zero(),
+                "rules.failed_retention must be above zero",
+            ),
+            (
+                self.rules.key_retention.get().is_zero(),
+                "rules.key_retention must be above zero",
+            ),
+            (
+                !(1..=100_000).contains(&self.rules.log_entries),
+                "rules.log_entries must be 1 to 100000",
+            ),
+            (
+                !size_ok(self.limits.max_payload),
+                "limits.max_payload must be 1KiB to 1MiB",
+            ),
+            (
+                !size_ok(self.limits.max_output),
+                "limits.max_output must be 1KiB to 1MiB",
+            ),
+            (
+                !(1..=100).contains(&self.defaults.max_attempts),
+                "defaults.max_attempts must be 1 to 100",
+            ),
+            (
+                !(1.0..=100.0).contains(&self.defaults.multiplier),
+                "defaults.multiplier must be 1 to 100",
+            ),
+            (
+                ms(self.defaults.initial_backoff) == 0,
+                "defaults.initial_backoff must be at least 1ms",
+            ),
             (
                 ms(self.defaults.max_backoff) < ms(self.defaults.initial_backoff),
                 "defaults.max_backoff must be at least defaults.initial_backoff",
@@ -140,10 +178,24 @@ impl Settings {
                 !(1_000..=86_400_000).contains(&ms(self.defaults.attempt_timeout)),
                 "defaults.attempt_timeout must be 1s to 24h",
             ),
-            (self.grpc.max_message_in.bytes() < 5 << 20, "grpc.max_message_in must be at least 5MiB"),
-            (self.grpc.max_message_out.bytes() < 4 << 20, "grpc.max_message_out must be at least 4MiB"),
+            (
+                self.worker.config.drain_grace > self.shutdown.grace,
+                "worker.drain_grace must be at most shutdown.grace",
+            ),
+            (
+                self.grpc.max_message_in.bytes() < 5 << 20,
+                "grpc.max_message_in must be at least 5MiB",
+            ),
+            (
+                self.grpc.max_message_out.bytes() < 4 << 20,
+                "grpc.max_message_out must be at least 4MiB",
+            ),
         ];
-        let broken: Vec<&str> = rules.iter().filter(|(wrong, _)| *wrong).map(|(_, text)| *text).collect();
+        let broken: Vec<&str> = rules
+            .iter()
+            .filter(|(wrong, _)| *wrong)
+            .map(|(_, text)| *text)
+            .collect();
         if !broken.is_empty() {
             return Err(ConfigError::rule(broken.join("; ")));
         }
@@ -197,7 +249,11 @@ impl Settings {
 
     /// The settings of a gRPC port.
     pub(crate) fn grpc(&self, listen: SocketAddr) -> GrpcConfig {
-        GrpcConfig { listen, tls: self.tls.clone(), ..self.grpc.clone() }
+        GrpcConfig {
+            listen,
+            tls: self.tls.clone(),
+            ..self.grpc.clone()
+        }
     }
 }
 
@@ -215,18 +271,31 @@ mod tests {
         assert_eq!(settings.rules(), Rules::default());
         assert_eq!(settings.request_limits(), Limits::default());
         let queue_limit = tidemill_gateway::Config::default().max_queue_tasks;
-        assert_eq!(settings.enqueue_defaults(), EnqueueDefaults { queue_limit, ..EnqueueDefaults::default() });
+        assert_eq!(
+            settings.enqueue_defaults(),
+            EnqueueDefaults {
+                queue_limit,
+                ..EnqueueDefaults::default()
+            }
+        );
         assert_eq!(settings.results.config, tidemill_results::Config::default());
         assert_eq!(settings.maintenance.config, tidemill_maintenance::Config::default());
         let worker = tidemill_worker::Config::default();
         assert_eq!(format!("{:?}", settings.worker.config), format!("{worker:?}"));
-        let grpc = GrpcConfig { listen: settings.gateway.listen, ..GrpcConfig::default() };
+        let grpc = GrpcConfig {
+            listen: settings.gateway.listen,
+            ..GrpcConfig::default()
+        };
         assert_eq!(settings.grpc(settings.gateway.listen), grpc);
     }
 
     #[test]
     fn wrong_values_are_all_named() {
-        let flags = [("rules.crash_limit", "0"), ("rules.log_entries", "0"), ("defaults.max_attempts", "101")];
+        let flags = [
+            ("rules.crash_limit", "0"),
+            ("rules.log_entries", "0"),
+            ("defaults.max_attempts", "101"),
+        ];
         let layers = Layers::new(DEFAULTS).overrides(flags.map(|(k, v)| (k.to_owned(), v.to_owned())));
         let error = Settings::load(&layers).unwrap_err().to_string();
         for (key, _) in flags {

@@ -50,7 +50,13 @@ pub(crate) struct Bell {
 impl Bell {
     pub(crate) fn new() -> Self {
         let worker = uuid::Uuid::new_v4().to_string();
-        Self { worker, state: Mutex::default(), changed: Notify::new(), rings: watch::Sender::new(0), turn: AtomicUsize::new(0) }
+        Self {
+            worker,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            rings: watch::Sender::new(0),
+            turn: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -75,7 +81,14 @@ impl Bell {
             state.next_poll += 1;
             let number = state.next_poll;
             state.polls.insert(number, subscription);
-            (Poll { bell: self, number, rings: self.rings.subscribe() }, state.must_end(false))
+            (
+                Poll {
+                    bell: self,
+                    number,
+                    rings: self.rings.subscribe(),
+                },
+                state.must_end(false),
+            )
         };
         self.apply(shared, end).await;
         poll
@@ -108,8 +121,11 @@ impl Bell {
         let wanted: HashSet<_> = state.idle.iter().chain(state.polls.values()).cloned().collect();
         // Bells of one tenant can be waited for in one call; while there is one tenant there is no other.
         let namespace = wanted.iter().next()?.namespace.clone();
-        let lines: BTreeSet<Line> =
-            wanted.iter().filter(|subscription| subscription.namespace == namespace).flat_map(|one| one.lines()).collect();
+        let lines: BTreeSet<Line> = wanted
+            .iter()
+            .filter(|subscription| subscription.namespace == namespace)
+            .flat_map(|one| one.lines())
+            .collect();
         state.waiting = Some(wanted);
         state.ending = false;
         Some((namespace, lines.into_iter().collect()))
@@ -130,7 +146,11 @@ impl State {
     /// True if the call under way does not serve its purpose any more, and nobody has told it yet.
     fn must_end(&mut self, unused: bool) -> bool {
         let Some(waiting) = &self.waiting else { return false };
-        let more = self.idle.iter().chain(self.polls.values()).any(|wanted| !waiting.contains(wanted));
+        let more = self
+            .idle
+            .iter()
+            .chain(self.polls.values())
+            .any(|wanted| !waiting.contains(wanted));
         let end = (more || unused) && !self.ending;
         self.ending |= end;
         end

@@ -29,7 +29,10 @@ const REOPEN: Duration = Duration::from_secs(1);
 /// How a built-in handler ended.
 enum Done {
     Output(v1::Payload),
-    Failed { message: String, permanent: bool },
+    Failed {
+        message: String,
+        permanent: bool,
+    },
     /// It was asked to stop, and did.
     Stopped,
 }
@@ -45,7 +48,10 @@ struct Job {
 impl Job {
     fn progress(&self, fraction: f64, message: String) {
         let report = v1::report_progress_request::Report::Progress(v1::Progress { fraction, message });
-        let report = v1::ReportProgressRequest { lease_token: self.assignment.lease_token.clone(), report: Some(report) };
+        let report = v1::ReportProgressRequest {
+            lease_token: self.assignment.lease_token.clone(),
+            report: Some(report),
+        };
         // Fails only when the session is over.
         let _ = self.requests.send(request(work_request::Message::Progress(report)));
     }
@@ -93,7 +99,16 @@ async fn run(shared: &Arc<Shared>, kinds: &[String]) {
         })
     });
     match session::open(shared, Namespace::default(), inbound.boxed()) {
-        Ok(outbound) => Client { requests, outbound, running: FuturesUnordered::new(), stops: HashMap::new() }.serve().await,
+        Ok(outbound) => {
+            Client {
+                requests,
+                outbound,
+                running: FuturesUnordered::new(),
+                stops: HashMap::new(),
+            }
+            .serve()
+            .await
+        }
         Err(error) => tracing::warn!(%error, "the built-in handlers got no session"),
     }
 }
@@ -112,7 +127,9 @@ impl Client {
         loop {
             if give_back_at.is_some() && self.running.is_empty() {
                 // Dropping the sender is the half-close; the rest of the answers is awaited, so that the settles are stored.
-                let Self { requests, mut outbound, .. } = self;
+                let Self {
+                    requests, mut outbound, ..
+                } = self;
                 drop(requests);
                 while outbound.next().await.is_some() {}
                 return;
@@ -143,9 +160,14 @@ impl Client {
 
     fn handle(&mut self, message: Option<work_response::Message>) {
         match message {
-            Some(work_response::Message::Ping(ping)) => self.send(work_request::Message::Echo(v1::Echo { number: ping.number })),
+            Some(work_response::Message::Ping(ping)) => {
+                self.send(work_request::Message::Echo(v1::Echo { number: ping.number }))
+            }
             Some(work_response::Message::Assignments(assignments)) => {
-                assignments.assignments.into_iter().for_each(|assignment| self.begin(assignment));
+                assignments
+                    .assignments
+                    .into_iter()
+                    .for_each(|assignment| self.begin(assignment));
             }
             Some(work_response::Message::CancelRequested(cancel)) => self.stop(&cancel.lease_token),
             Some(work_response::Message::LeaseLost(lost)) => {
@@ -153,7 +175,11 @@ impl Client {
                 self.stops.remove(&lost.lease_token);
             }
             Some(work_response::Message::Refused(refused)) => {
-                tracing::warn!(reason = refused.reason, message = refused.message, "a built-in handler was refused");
+                tracing::warn!(
+                    reason = refused.reason,
+                    message = refused.message,
+                    "a built-in handler was refused"
+                );
             }
             _ => {}
         }
@@ -169,7 +195,11 @@ impl Client {
         let token = assignment.lease_token.clone();
         let (stop, stopped) = watch::channel(false);
         self.stops.insert(token.clone(), stop);
-        let job = Job { assignment, requests: self.requests.clone(), stop: stopped };
+        let job = Job {
+            assignment,
+            requests: self.requests.clone(),
+            stop: stopped,
+        };
         self.running.push(async move { (token, handle(job).await) }.boxed());
     }
 
@@ -179,16 +209,21 @@ impl Client {
             return;
         }
         self.send(match done {
-            Done::Output(output) => work_request::Message::Complete(v1::CompleteTaskRequest { lease_token, output: Some(output) }),
+            Done::Output(output) => work_request::Message::Complete(v1::CompleteTaskRequest {
+                lease_token,
+                output: Some(output),
+            }),
             Done::Failed { message, permanent } => work_request::Message::Fail(v1::FailTaskRequest {
                 lease_token,
                 message,
                 permanent,
                 ..v1::FailTaskRequest::default()
             }),
-            Done::Stopped => {
-                work_request::Message::Release(v1::ReleaseTaskRequest { lease_token, cancelled: true, draining: false })
-            }
+            Done::Stopped => work_request::Message::Release(v1::ReleaseTaskRequest {
+                lease_token,
+                cancelled: true,
+                draining: false,
+            }),
         });
     }
 
@@ -196,7 +231,11 @@ impl Client {
     fn give_back(&mut self) {
         self.running.clear();
         for (lease_token, _) in std::mem::take(&mut self.stops) {
-            let release = v1::ReleaseTaskRequest { lease_token, cancelled: false, draining: true };
+            let release = v1::ReleaseTaskRequest {
+                lease_token,
+                cancelled: false,
+                draining: true,
+            };
             self.send(work_request::Message::Release(release));
         }
     }
@@ -207,7 +246,10 @@ async fn handle(job: Job) -> Done {
         "echo" => echo::run(job),
         "sleep" => sleep::run(job).await,
         "fail" => fail::run(&job),
-        other => Done::Failed { message: format!("`{other}` is not a built-in kind"), permanent: true },
+        other => Done::Failed {
+            message: format!("`{other}` is not a built-in kind"),
+            permanent: true,
+        },
     }
 }
 
@@ -233,7 +275,10 @@ fn number(payload: Option<&v1::Payload>, field: &str) -> Result<f64, String> {
 }
 
 fn text(text: String) -> v1::Payload {
-    v1::Payload { content: Some(payload::Content::Text(text)), ..v1::Payload::default() }
+    v1::Payload {
+        content: Some(payload::Content::Text(text)),
+        ..v1::Payload::default()
+    }
 }
 
 #[cfg(test)]
@@ -243,19 +288,31 @@ mod tests {
     use super::*;
 
     fn json(kind: Kind) -> v1::Payload {
-        v1::Payload { content: Some(payload::Content::Json(Value { kind: Some(kind) })), ..v1::Payload::default() }
+        v1::Payload {
+            content: Some(payload::Content::Json(Value { kind: Some(kind) })),
+            ..v1::Payload::default()
+        }
     }
 
     #[test]
     fn numbers_are_read_from_each_form_of_payload() {
         let object = |field: &str| {
-            let value = Value { kind: Some(Kind::NumberValue(2.5)) };
-            json(Kind::StructValue(Struct { fields: [(field.to_owned(), value)].into() }))
+            let value = Value {
+                kind: Some(Kind::NumberValue(2.5)),
+            };
+            json(Kind::StructValue(Struct {
+                fields: [(field.to_owned(), value)].into(),
+            }))
         };
         for good in [text(" 2.5\n".into()), json(Kind::NumberValue(2.5)), object("seconds")] {
             assert_eq!(number(Some(&good), "seconds"), Ok(2.5));
         }
-        for bad in [text("soon".into()), text("inf".into()), json(Kind::BoolValue(true)), object("minutes")] {
+        for bad in [
+            text("soon".into()),
+            text("inf".into()),
+            json(Kind::BoolValue(true)),
+            object("minutes"),
+        ] {
             assert!(number(Some(&bad), "seconds").unwrap_err().contains("seconds"));
         }
         assert!(number(None, "seconds").is_err());

@@ -43,14 +43,20 @@ impl Default for Config {
 impl Config {
     /// Whether a role can run with this. Call it before any port is opened.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if let Some(unknown) = self.builtin_kinds.iter().find(|kind| !builtin::KINDS.contains(&kind.as_str())) {
+        if let Some(unknown) = self
+            .builtin_kinds
+            .iter()
+            .find(|kind| !builtin::KINDS.contains(&kind.as_str()))
+        {
             return Err(ConfigError::rule(format!(
                 "worker.builtin_kinds: `{unknown}` is not a built-in kind; there are {}",
                 builtin::KINDS.join(", ")
             )));
         }
         if let Some(wrong) = self.builtin_queues.iter().find(|queue| Name::new(queue).is_err()) {
-            return Err(ConfigError::rule(format!("worker.builtin_queues: `{wrong}` is not a queue's name")));
+            return Err(ConfigError::rule(format!(
+                "worker.builtin_queues: `{wrong}` is not a queue's name"
+            )));
         }
         if !self.builtin_kinds.is_empty() && self.builtin_queues.is_empty() {
             return Err(ConfigError::rule("worker.builtin_queues must name at least one queue"));

@@ -67,7 +67,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 async fn run_once(shared: &Shared) -> Result<(), StoreError> {
     let rung = shared.bell.take_rung();
     for subscription in &rung {
-        shared.registry.group(subscription).iter().for_each(|group| { group.mark(true); });
+        shared.registry.group(subscription).iter().for_each(|group| {
+            group.mark(true);
+        });
     }
     pass_on(shared, &rung).await?;
     loop {
@@ -117,7 +119,12 @@ async fn look(shared: &Shared, group: &Arc<Group>) -> Result<bool, StoreError> {
     Ok(group.is_dirty() && group.free() > 0)
 }
 
-pub(crate) fn request(subscription: &Subscription, lines: &[Line], turn: usize, max: u32) -> Result<LeaseRequest, StoreError> {
+pub(crate) fn request(
+    subscription: &Subscription,
+    lines: &[Line],
+    turn: usize,
+    max: u32,
+) -> Result<LeaseRequest, StoreError> {
     Ok(LeaseRequest {
         namespace: subscription.namespace.clone(),
         lines: rotated(lines, turn),
@@ -131,7 +138,10 @@ pub(crate) fn request(subscription: &Subscription, lines: &[Line], turn: usize, 
 /// A bell wakes one process only. If it was for lines that nobody here can serve any more, a lease of nothing passes it on.
 async fn pass_on(shared: &Shared, rung: &HashSet<Arc<Subscription>>) -> Result<(), StoreError> {
     for subscription in rung {
-        let served = shared.registry.group(subscription).is_some_and(|group| group.free() > 0);
+        let served = shared
+            .registry
+            .group(subscription)
+            .is_some_and(|group| group.free() > 0);
         if served || shared.bell.is_polled(subscription) {
             continue;
         }
@@ -149,7 +159,11 @@ fn deliver(shared: &Shared, group: &Group, leased: &[Leased]) {
     if leased.is_empty() {
         return;
     }
-    let streams = if shared.draining.is_requested() { Vec::new() } else { group.streams() };
+    let streams = if shared.draining.is_requested() {
+        Vec::new()
+    } else {
+        group.streams()
+    };
     let free: Vec<u32> = streams.iter().map(|stream| stream.free()).collect();
     let mut hands: Vec<Vec<Grant>> = streams.iter().map(|_| Vec::new()).collect();
     let mut back = Vec::new();
@@ -195,7 +209,9 @@ pub(crate) fn give_back(shared: &Shared, tokens: Vec<LeaseToken>) {
             let released = settle::patiently(&store, token, &Settle::Release { counted: false }).await;
             match released {
                 Ok(_) => tracing::debug!(task = %token.task, "given back"),
-                Err(error) => tracing::warn!(task = %token.task, %error, "cannot give a task back; its lease will expire"),
+                Err(error) => {
+                    tracing::warn!(task = %token.task, %error, "cannot give a task back; its lease will expire")
+                }
             }
         });
     }

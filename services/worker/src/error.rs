@@ -18,22 +18,32 @@ pub(crate) fn invalid(violations: Violations) -> ApiError {
 pub(crate) fn lease_lost(token: &LeaseToken) -> ApiError {
     let task = token.task.to_string();
     ApiError::new(ErrorReason::LeaseLost, "the lease was lost; drop the work")
-        .precondition("LEASE", format!("tasks/{task}"), "the token must be of the task's latest lease, not settled otherwise")
+        .precondition(
+            "LEASE",
+            format!("tasks/{task}"),
+            "the token must be of the task's latest lease, not settled otherwise",
+        )
         .metadata("task_id", task)
         .outcome(Outcome::NotApplied)
 }
 
 pub(crate) fn draining() -> ApiError {
-    ApiError::new(ErrorReason::Draining, "this process is shutting down; another replica will serve the call")
-        .retry_after(ELSEWHERE)
-        .outcome(Outcome::NotApplied)
+    ApiError::new(
+        ErrorReason::Draining,
+        "this process is shutting down; another replica will serve the call",
+    )
+    .retry_after(ELSEWHERE)
+    .outcome(Outcome::NotApplied)
 }
 
 /// The closed list has no reason of its own for it; what the client should do is the same: go to another replica.
 pub(crate) fn too_many_streams(most: usize) -> ApiError {
-    ApiError::new(ErrorReason::Draining, format!("this process holds {most} streams, as many as it may; use another replica"))
-        .retry_after(Duration::from_secs(1))
-        .outcome(Outcome::NotApplied)
+    ApiError::new(
+        ErrorReason::Draining,
+        format!("this process holds {most} streams, as many as it may; use another replica"),
+    )
+    .retry_after(Duration::from_secs(1))
+    .outcome(Outcome::NotApplied)
 }
 
 pub(crate) fn violation(message: impl Into<String>) -> ApiError {

@@ -37,7 +37,14 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn new(token: LeaseToken, details: Option<Details>, stop_at: Option<Instant>, now: Instant) -> Self {
-        Self { token, details, since: now, stop_at, told: Vec::new(), settling: 0 }
+        Self {
+            token,
+            details,
+            since: now,
+            stop_at,
+            told: Vec::new(),
+            settling: 0,
+        }
     }
 
     pub(crate) fn is_settling(&self) -> bool {
@@ -66,7 +73,12 @@ pub(crate) struct Leases {
 impl Leases {
     /// `grace`: between the end of attempt_timeout and the failure of the attempt.
     pub(crate) fn new(credits: u32, grace: Duration) -> Self {
-        Self { credits, grace, held: HashMap::new(), timers: BTreeSet::new() }
+        Self {
+            credits,
+            grace,
+            held: HashMap::new(),
+            timers: BTreeSet::new(),
+        }
     }
 
     /// How many more tasks the stream takes. Never below zero: fewer credits take nothing back.
@@ -174,7 +186,11 @@ impl Leases {
         let grace = self.grace;
         let Some(held) = self.get_mut(token) else { return };
         let over = remaining.is_zero();
-        let at = if over { held.stop_at.map_or(now, |at| at.min(now)) } else { now + remaining };
+        let at = if over {
+            held.stop_at.map_or(now, |at| at.min(now))
+        } else {
+            now + remaining
+        };
         let told = held.told.contains(&CancelCause::AttemptTimeout);
         let before = held.stop_at.replace(at);
         if let Some(before) = before {

@@ -13,7 +13,9 @@ use tidemill_model::{id::Name, op::Settle, state::TaskState};
 /// Names of queues that get a label of their own; the rest is `other`.
 const MAX_QUEUES: usize = 100;
 const OTHER: &str = "other";
-const BUCKETS: [f64; 13] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 1_800.0, 3_600.0];
+const BUCKETS: [f64; 13] = [
+    0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 1_800.0, 3_600.0,
+];
 
 type Labels<const N: usize> = [(&'static str, String); N];
 
@@ -78,7 +80,9 @@ impl WorkerMetrics {
 
     /// An attempt ended. Queue and run time are known of leases of streams only.
     pub(crate) fn settled(&self, queue: Option<&Name>, outcome: &'static str, ran: Option<Duration>) {
-        self.settled.get_or_create(&[("queue", self.queue(queue)), ("outcome", outcome.to_owned())]).inc();
+        self.settled
+            .get_or_create(&[("queue", self.queue(queue)), ("outcome", outcome.to_owned())])
+            .inc();
         if let Some(ran) = ran {
             self.run.observe(ran.as_secs_f64());
         }
@@ -111,6 +115,9 @@ mod tests {
         own.leased(&Name::new("q3").unwrap(), Duration::ZERO);
         let text = metrics.encode();
         assert!(text.contains("tidemill_tasks_leased_total{queue=\"q3\"} 2"), "{text}");
-        assert!(text.contains("tidemill_tasks_leased_total{queue=\"other\"} 50"), "{text}");
+        assert!(
+            text.contains("tidemill_tasks_leased_total{queue=\"other\"} 50"),
+            "{text}"
+        );
     }
 }

@@ -51,7 +51,9 @@ pub struct Outbound(Arc<Inner>);
 
 fn assigned_bytes(message: &Result<WorkResponse, Status>) -> usize {
     match message {
-        Ok(WorkResponse { message: Some(work_response::Message::Assignments(assignments)) }) => assignments.encoded_len(),
+        Ok(WorkResponse {
+            message: Some(work_response::Message::Assignments(assignments)),
+        }) => assignments.encoded_len(),
         _ => 0,
     }
 }
@@ -175,8 +177,13 @@ mod tests {
     #[tokio::test]
     async fn a_backlog_is_seen_and_what_was_not_sent_can_be_taken_back() {
         let (outbox, mut outbound) = Outbox::channel();
-        let large = Assignment { task_id: "x".repeat(MAX_ASSIGNED_BYTES), ..Assignment::default() };
-        outbox.send(work_response::Message::Assignments(Assignments { assignments: vec![large] }));
+        let large = Assignment {
+            task_id: "x".repeat(MAX_ASSIGNED_BYTES),
+            ..Assignment::default()
+        };
+        outbox.send(work_response::Message::Assignments(Assignments {
+            assignments: vec![large],
+        }));
         assert!(!outbox.takes_tasks());
         assert!(outbound.next().await.unwrap().is_ok());
         assert!(outbox.takes_tasks());

@@ -66,10 +66,15 @@ impl Progress {
         let token = report.token;
         if report.kind == LogKind::Chunk {
             // A chunk twice is not harmless: one that may be stored is not stored again.
-            let stored = persist(store, false, || store.report(token, report.kind, report.payload.clone())).await;
+            let stored = persist(store, false, || {
+                store.report(token, report.kind, report.payload.clone())
+            })
+            .await;
             return stored.map(Told::Answer);
         }
-        let Some(slot) = self.first_or_merge(token, &report.payload) else { return Ok(Told::Merged) };
+        let Some(slot) = self.first_or_merge(token, &report.payload) else {
+            return Ok(Told::Merged);
+        };
         let _storing = slot.storing.lock().await;
         store_progress(store, token, report.payload).await.map(Told::Answer)
     }
@@ -87,7 +92,10 @@ impl Progress {
             drop(state);
             return Some(Arc::clone(slot));
         }
-        let slot = Arc::new(Slot { state: Mutex::new((Instant::now(), None)), storing: tokio::sync::Mutex::default() });
+        let slot = Arc::new(Slot {
+            state: Mutex::new((Instant::now(), None)),
+            storing: tokio::sync::Mutex::default(),
+        });
         slots.insert(token, Arc::clone(&slot));
         self.added.notify_one();
         Some(slot)

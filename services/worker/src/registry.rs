@@ -35,7 +35,10 @@ pub(crate) struct Group {
 impl Group {
     fn new(subscription: Arc<Subscription>, shards: u16, wake: Arc<Notify>) -> Self {
         let by_shard = subscription.lines_by_shard(shards);
-        let portions = by_shard.iter().flat_map(|lines| lines.chunks(MAX_LINES).map(<[Line]>::to_vec)).collect();
+        let portions = by_shard
+            .iter()
+            .flat_map(|lines| lines.chunks(MAX_LINES).map(<[Line]>::to_vec))
+            .collect();
         Self {
             subscription,
             portions,
@@ -99,7 +102,12 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new(shards: u16) -> Self {
-        Self { groups: Mutex::default(), shards, wake: Arc::default(), turn: AtomicUsize::new(0) }
+        Self {
+            groups: Mutex::default(),
+            shards,
+            wake: Arc::default(),
+            turn: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<Subscription>, Arc<Group>>> {
@@ -111,7 +119,11 @@ impl Registry {
         let subscription = Arc::new(subscription);
         let mut groups = self.lock();
         let group = groups.entry(Arc::clone(&subscription)).or_insert_with(|| {
-            Arc::new(Group::new(Arc::clone(&subscription), self.shards, Arc::clone(&self.wake)))
+            Arc::new(Group::new(
+                Arc::clone(&subscription),
+                self.shards,
+                Arc::clone(&self.wake),
+            ))
         });
         let stream = Arc::new(make(Arc::clone(group)));
         group.lock().push(Arc::clone(&stream));

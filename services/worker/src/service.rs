@@ -71,14 +71,24 @@ impl Service {
             store,
             defaults,
         });
-        let vital = |on_stop| TaskPolicy { on_error: OnError::Shutdown, on_stop };
+        let vital = |on_stop| TaskPolicy {
+            on_error: OnError::Shutdown,
+            on_stop,
+        };
         // A lease call under way is finished, so that what it leased can be given back.
         supervisor.spawn(vital(OnStop::Wait), "dispatch", dispatch::run(Arc::clone(&shared)));
         supervisor.spawn(vital(OnStop::Abort), "bell", bell::run(Arc::clone(&shared)));
-        supervisor.spawn(vital(OnStop::Abort), "stop requests", stop::run(Arc::clone(&shared), hints));
+        supervisor.spawn(
+            vital(OnStop::Abort),
+            "stop requests",
+            stop::run(Arc::clone(&shared), hints),
+        );
         supervisor.spawn(vital(OnStop::Abort), "progress", progress::run(Arc::clone(&shared)));
         builtin::start(&shared);
-        Self { shared, health: context.health.clone() }
+        Self {
+            shared,
+            health: context.health.clone(),
+        }
     }
 
     /// Adds the gRPC service.
@@ -101,7 +111,10 @@ impl Service {
             }
         };
         if tokio::time::timeout(longest, all_ended).await.is_err() {
-            tracing::warn!(streams = self.shared.streams.load(Ordering::Acquire), "streams did not end in time");
+            tracing::warn!(
+                streams = self.shared.streams.load(Ordering::Acquire),
+                "streams did not end in time"
+            );
         }
     }
 }
@@ -139,9 +152,13 @@ impl WorkerService for Service {
         Ok(Response::new(session::open(&self.shared, namespace, inbound(request))?))
     }
 
-    async fn lease_tasks(&self, request: Request<v1::LeaseTasksRequest>) -> Result<Response<v1::LeaseTasksResponse>, Status> {
+    async fn lease_tasks(
+        &self,
+        request: Request<v1::LeaseTasksRequest>,
+    ) -> Result<Response<v1::LeaseTasksResponse>, Status> {
         let namespace = namespace_of(&request);
-        let call = wire::parse_lease(request.get_ref(), &namespace, &self.shared.defaults.limits).map_err(error::invalid)?;
+        let call =
+            wire::parse_lease(request.get_ref(), &namespace, &self.shared.defaults.limits).map_err(error::invalid)?;
         Ok(Response::new(unary::lease(&self.shared, namespace, call).await?))
     }
 
@@ -162,7 +179,10 @@ impl WorkerService for Service {
         Ok(Response::new(unary::report(&self.shared, report).await?))
     }
 
-    async fn complete_task(&self, request: Request<v1::CompleteTaskRequest>) -> Result<Response<v1::CompleteTaskResponse>, Status> {
+    async fn complete_task(
+        &self,
+        request: Request<v1::CompleteTaskRequest>,
+    ) -> Result<Response<v1::CompleteTaskResponse>, Status> {
         let parsed = wire::parse_complete(request.into_inner(), &self.shared.defaults.limits);
         let (token, settle) = parsed.map_err(error::invalid)?;
         let state = unary::settle(&self.shared, token, settle).await?.into();
@@ -175,7 +195,10 @@ impl WorkerService for Service {
         Ok(Response::new(unary::fail(&self.shared, &namespace, failure).await?))
     }
 
-    async fn release_task(&self, request: Request<v1::ReleaseTaskRequest>) -> Result<Response<v1::ReleaseTaskResponse>, Status> {
+    async fn release_task(
+        &self,
+        request: Request<v1::ReleaseTaskRequest>,
+    ) -> Result<Response<v1::ReleaseTaskResponse>, Status> {
         let (token, settle) = wire::parse_release(request.get_ref()).map_err(error::invalid)?;
         let state = unary::settle(&self.shared, token, settle).await?.into();
         Ok(Response::new(v1::ReleaseTaskResponse { state }))

@@ -104,7 +104,12 @@ async fn run(shared: Arc<Shared>, namespace: Namespace, mut inbound: Inbound, ou
     }
     shared.registry.leave(&stream);
     let held = stream.close();
-    tracing::info!(stream = stream.name, held = held.len(), clean = matches!(end, End::Finished), "work stream ended");
+    tracing::info!(
+        stream = stream.name,
+        held = held.len(),
+        clean = matches!(end, End::Finished),
+        "work stream ended"
+    );
     match end {
         End::Finished => give_back(&shared, held),
         End::Gone => {}
@@ -122,8 +127,13 @@ fn unsent_tokens(outbox: &Outbox) -> Vec<tidemill_model::id::LeaseToken> {
         Some(work_response::Message::Assignments(assignments)) => assignments.assignments,
         _ => Vec::new(),
     };
-    let unsent = outbox.unsent().into_iter().flat_map(|response| assignments(response.message));
-    unsent.filter_map(|assignment| assignment.lease_token.parse().ok()).collect()
+    let unsent = outbox
+        .unsent()
+        .into_iter()
+        .flat_map(|response| assignments(response.message));
+    unsent
+        .filter_map(|assignment| assignment.lease_token.parse().ok())
+        .collect()
 }
 
 struct Session {
@@ -192,7 +202,9 @@ impl Session {
         match request.message {
             None => return Err(error::violation("a message must have one of the fields of WorkRequest")),
             Some(work_request::Message::Register(_)) => {
-                return Err(error::violation("register is the first message of a stream, and only there"));
+                return Err(error::violation(
+                    "register is the first message of a stream, and only there",
+                ));
             }
             Some(work_request::Message::Echo(_)) => self.rounds.echo(),
             Some(work_request::Message::Credits(credits)) => {
@@ -211,10 +223,14 @@ impl Session {
         let silent = self.last_heard.elapsed();
         if silent > interval * SILENT_PINGS + interval / 2 {
             tracing::info!(stream = self.stream.name, ?silent, "closing a silent stream");
-            return Err(error::violation(format!("no message within {SILENT_PINGS} ping intervals; echo every ping")));
+            return Err(error::violation(format!(
+                "no message within {SILENT_PINGS} ping intervals; echo every ping"
+            )));
         }
         self.last_ping += 1;
-        self.stream.outbox.send(work_response::Message::Ping(v1::Ping { number: self.last_ping }));
+        self.stream
+            .outbox
+            .send(work_response::Message::Ping(v1::Ping { number: self.last_ping }));
         Ok(())
     }
 
@@ -227,7 +243,8 @@ impl Session {
             due
         });
         for token in &due.stop {
-            self.stream.send_cancel(token, v1::CancelCause::AttemptTimeout, String::new());
+            self.stream
+                .send_cancel(token, v1::CancelCause::AttemptTimeout, String::new());
         }
         for token in due.fail {
             rounds::fail_timed_out(&self.shared, &self.stream, token);
@@ -238,7 +255,9 @@ impl Session {
     fn drain(&self) -> Instant {
         let grace = self.shared.config.drain_grace.get();
         let millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        self.stream.outbox.send(work_response::Message::Drain(v1::Drain { grace: Some(wire::duration(millis)) }));
+        self.stream.outbox.send(work_response::Message::Drain(v1::Drain {
+            grace: Some(wire::duration(millis)),
+        }));
         Instant::now() + grace
     }
 }

@@ -64,7 +64,12 @@ pub(crate) struct Ending {
 }
 
 /// Settles: what was reported before goes first, then counts and logs.
-pub(crate) async fn settle(shared: &Shared, token: LeaseToken, settle: Settle, ending: &Ending) -> Result<Settlement, StoreError> {
+pub(crate) async fn settle(
+    shared: &Shared,
+    token: LeaseToken,
+    settle: Settle,
+    ending: &Ending,
+) -> Result<Settlement, StoreError> {
     shared.progress.flush(&shared.store, &token).await;
     let result = if ending.patient {
         patiently(&shared.store, token, &settle).await
@@ -77,7 +82,9 @@ pub(crate) async fn settle(shared: &Shared, token: LeaseToken, settle: Settle, e
         Ok(Settlement::Done { state, .. }) => {
             let outcome = metrics::outcome(&settle, *state);
             let name: Option<&Name> = ending.details.as_ref().map(|details| &details.queue);
-            shared.metrics.settled(name, outcome, ending.since.map(|since| since.elapsed()));
+            shared
+                .metrics
+                .settled(name, outcome, ending.since.map(|since| since.elapsed()));
             tracing::debug!(task = %token.task, queue, attempt, outcome, state = state.name(), "settled");
         }
         Ok(Settlement::Lost) => tracing::debug!(task = %token.task, queue, attempt, "a settle came too late"),
@@ -110,15 +117,26 @@ pub(crate) async fn time_out(
     ending: &Ending,
 ) -> Result<Settlement, StoreError> {
     let delay_ms = policy_backoff(shared, namespace, &token, ending).await?;
-    let failed = Settle::Fail { outcome: wire::outcome_attempt_timeout(), permanent: false, delay_ms };
+    let failed = Settle::Fail {
+        outcome: wire::outcome_attempt_timeout(),
+        permanent: false,
+        delay_ms,
+    };
     settle(shared, token, failed, ending).await
 }
 
-async fn policy_backoff(shared: &Shared, namespace: &Namespace, token: &LeaseToken, ending: &Ending) -> Result<u64, StoreError> {
+async fn policy_backoff(
+    shared: &Shared,
+    namespace: &Namespace,
+    token: &LeaseToken,
+    ending: &Ending,
+) -> Result<u64, StoreError> {
     if let Some(details) = &ending.details {
         return Ok(details.policy.backoff_ms(details.failures + 1, unit()));
     }
-    let Some(record) = read(shared, namespace, token, true, ending.patient).await? else { return Ok(0) };
+    let Some(record) = read(shared, namespace, token, true, ending.patient).await? else {
+        return Ok(0);
+    };
     let policy = wire::retry_policy_of(&record, &shared.defaults.retry);
     let policy = policy.map_err(|error| StoreError::Internal(error.to_string()))?;
     Ok(policy.backoff_ms(u32::from(record.header.failures) + 1, unit()))
@@ -132,18 +150,29 @@ pub(crate) async fn read(
     with_body: bool,
     patient: bool,
 ) -> Result<Option<Record>, StoreError> {
-    let request = ReadRequest { namespace: namespace.clone(), id: token.task, with_body, after: None, most_entries: 0 };
+    let request = ReadRequest {
+        namespace: namespace.clone(),
+        id: token.task,
+        with_body,
+        after: None,
+        most_entries: 0,
+    };
     let reading = if patient {
         persist(&shared.store, true, || shared.store.read(request.clone())).await?
     } else {
         shared.store.read(request).await?
     };
     let Some(reading) = reading else { return Ok(None) };
-    Record::parse(&reading.record, with_body).map(Some).map_err(|error| StoreError::Internal(error.to_string()))
+    Record::parse(&reading.record, with_body)
+        .map(Some)
+        .map_err(|error| StoreError::Internal(error.to_string()))
 }
 
 /// The reason a client gave with its cancel request; empty if it cannot be read now.
 pub(crate) async fn cancel_reason(shared: &Shared, namespace: &Namespace, token: &LeaseToken) -> String {
     let record = read(shared, namespace, token, false, false).await.ok().flatten();
-    record.and_then(|record| record.outcome().ok()).map(|outcome| outcome.cancel_reason).unwrap_or_default()
+    record
+        .and_then(|record| record.outcome().ok())
+        .map(|outcome| outcome.cancel_reason)
+        .unwrap_or_default()
 }

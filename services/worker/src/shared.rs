@@ -1,9 +1,6 @@
 //! What the parts of the role share.
 
-use std::{
-    sync::atomic::AtomicUsize,
-    time::Duration,
-};
+use std::{sync::atomic::AtomicUsize, time::Duration};
 
 use tidemill_kit::{shutdown::Shutdown, supervisor::Supervisor};
 use tidemill_model::wire::EnqueueDefaults;

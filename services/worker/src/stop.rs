@@ -23,7 +23,9 @@ pub(crate) async fn run(shared: Arc<Shared>, mut hints: HintReader) {
 /// Asks the handler of the task to stop, if it is here.
 fn ask(shared: &Arc<Shared>, task: TaskId) {
     for stream in shared.registry.groups().iter().flat_map(|group| group.streams()) {
-        let Some(token) = stream.leases(|leases| leases.of_task(&task)) else { continue };
+        let Some(token) = stream.leases(|leases| leases.of_task(&task)) else {
+            continue;
+        };
         let own = Arc::clone(shared);
         shared.supervisor.spawn_detached("ask to stop", async move {
             let record = match settle::read(&own, &stream.namespace, &token, false, true).await {
@@ -39,7 +41,10 @@ fn ask(shared: &Arc<Shared>, task: TaskId) {
                 return;
             }
             if header.has(flags::CANCEL) {
-                let reason = record.outcome().map(|outcome| outcome.cancel_reason).unwrap_or_default();
+                let reason = record
+                    .outcome()
+                    .map(|outcome| outcome.cancel_reason)
+                    .unwrap_or_default();
                 stream.cancel(&token, CancelCause::Client, reason);
             } else if header.has(flags::EXPIRY_PASSED) {
                 stream.cancel(&token, CancelCause::Expiry, String::new());

@@ -48,11 +48,17 @@ impl Grant {
             policy: wire::retry_policy_of(&record, &shared.defaults.retry)?,
         };
         let leased_ms = record.last_lease().map_or(0, |event| event.time_ms);
-        shared.metrics.leased(&record.queue, Duration::from_millis(leased_ms.saturating_sub(record.created_ms())));
+        shared.metrics.leased(
+            &record.queue,
+            Duration::from_millis(leased_ms.saturating_sub(record.created_ms())),
+        );
         tracing::debug!(task = %leased.token.task, queue = %record.queue, attempt = details.attempt, "leased");
         let now = Instant::now();
         let stop_at = now + Duration::from_millis(u64::from(record.header.attempt_timeout_ms));
-        Ok(Self { held: Held::new(leased.token, Some(details), Some(stop_at), now), assignment })
+        Ok(Self {
+            held: Held::new(leased.token, Some(details), Some(stop_at), now),
+            assignment,
+        })
     }
 }
 
@@ -154,7 +160,8 @@ impl Stream {
             self.send_lost(&token);
         }
         for assignments in chunks(assignments) {
-            self.outbox.send(work_response::Message::Assignments(v1::Assignments { assignments }));
+            self.outbox
+                .send(work_response::Message::Assignments(v1::Assignments { assignments }));
         }
         drop(state);
         self.changed.notify_one();
@@ -172,8 +179,15 @@ impl Stream {
 
     /// What is known here of a lease that is about to end.
     pub(crate) fn ending(&self, token: &LeaseToken) -> Ending {
-        let of = |held: &Held| Ending { details: held.details.clone(), since: Some(held.since), patient: true };
-        let unknown = Ending { patient: true, ..Ending::default() };
+        let of = |held: &Held| Ending {
+            details: held.details.clone(),
+            since: Some(held.since),
+            patient: true,
+        };
+        let unknown = Ending {
+            patient: true,
+            ..Ending::default()
+        };
         self.leases(|leases| leases.get(token).map_or(unknown, of))
     }
 
@@ -186,14 +200,20 @@ impl Stream {
 
     pub(crate) fn send_cancel(&self, token: &LeaseToken, cause: v1::CancelCause, reason: String) {
         tracing::debug!(task = %token.task, stream = self.name, cause = cause.as_str_name(), "asking the handler to stop");
-        let message = v1::CancelRequested { lease_token: token.to_string(), cause: cause.into(), reason };
+        let message = v1::CancelRequested {
+            lease_token: token.to_string(),
+            cause: cause.into(),
+            reason,
+        };
         self.outbox.send(work_response::Message::CancelRequested(message));
     }
 
     pub(crate) fn send_lost(&self, token: &LeaseToken) {
         self.metrics.lease_lost.inc();
         tracing::info!(task = %token.task, fence = token.fence, stream = self.name, "lease lost");
-        self.outbox.send(work_response::Message::LeaseLost(v1::LeaseLost { lease_token: token.to_string() }));
+        self.outbox.send(work_response::Message::LeaseLost(v1::LeaseLost {
+            lease_token: token.to_string(),
+        }));
     }
 }
 
@@ -222,8 +242,14 @@ mod tests {
 
     #[test]
     fn messages_stay_below_their_bound_unless_one_task_is_larger() {
-        let of = |bytes: usize| v1::Assignment { task_id: "x".repeat(bytes), ..v1::Assignment::default() };
-        let sizes: Vec<usize> = chunks(vec![of(10), of(2 << 20), of(2 << 20), of(4 << 20), of(10)]).iter().map(Vec::len).collect();
+        let of = |bytes: usize| v1::Assignment {
+            task_id: "x".repeat(bytes),
+            ..v1::Assignment::default()
+        };
+        let sizes: Vec<usize> = chunks(vec![of(10), of(2 << 20), of(2 << 20), of(4 << 20), of(10)])
+            .iter()
+            .map(Vec::len)
+            .collect();
         assert_eq!(sizes, [2, 1, 1, 1]);
         assert!(chunks(Vec::new()).is_empty());
     }

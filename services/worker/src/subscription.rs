@@ -19,19 +19,31 @@ impl Subscription {
         queues.dedup();
         kinds.sort();
         kinds.dedup();
-        Self { namespace, queues, kinds }
+        Self {
+            namespace,
+            queues,
+            kinds,
+        }
     }
 
     /// Every line, queue by queue.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Line> {
-        self.queues.iter().flat_map(|queue| self.kinds.iter().map(|kind| Line { queue: queue.clone(), kind: kind.clone() }))
+        self.queues.iter().flat_map(|queue| {
+            self.kinds.iter().map(|kind| Line {
+                queue: queue.clone(),
+                kind: kind.clone(),
+            })
+        })
     }
 
     /// The lines of each shard that has any: one lease call is about one shard.
     pub(crate) fn lines_by_shard(&self, shards: u16) -> Vec<Vec<Line>> {
         let mut by_shard = std::collections::BTreeMap::<u16, Vec<Line>>::new();
         for line in self.lines() {
-            by_shard.entry(route(&self.namespace, &line.queue) % shards.max(1)).or_default().push(line);
+            by_shard
+                .entry(route(&self.namespace, &line.queue) % shards.max(1))
+                .or_default()
+                .push(line);
         }
         by_shard.into_values().collect()
     }
@@ -78,6 +90,6 @@ mod tests {
     fn rotation_visits_every_start() {
         assert_eq!(rotated(&[1, 2, 3], 4), [2, 3, 1]);
         assert_eq!(rotated(&[1, 2, 3], 0), [1, 2, 3]);
-        assert_eq!(rotated::<u8>(&[], 7), []);
+        assert!(rotated::<u8>(&[], 7).is_empty());
     }
 }

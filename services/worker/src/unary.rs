@@ -1,6 +1,9 @@
 //! The worker protocol as single calls.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use tidemill_kit::status::ApiError;
@@ -29,18 +32,26 @@ fn of_store(error: StoreError) -> ApiError {
 }
 
 /// LeaseTasks: leases, or waits for the bell and leases.
-pub(crate) async fn lease(shared: &Arc<Shared>, namespace: Namespace, call: LeaseCall) -> Result<v1::LeaseTasksResponse, ApiError> {
+pub(crate) async fn lease(
+    shared: &Arc<Shared>,
+    namespace: Namespace,
+    call: LeaseCall,
+) -> Result<v1::LeaseTasksResponse, ApiError> {
     if shared.draining.is_requested() {
         return Err(error::draining());
     }
     let subscription = Arc::new(Subscription::new(namespace, call.queues, call.kinds));
     let (deadline, request) = (Instant::now() + Duration::from_millis(call.wait_ms), call.request);
-    let mut leased = lease_once(shared, &subscription, call.max, request).await.map_err(of_store)?;
+    let mut leased = lease_once(shared, &subscription, call.max, request)
+        .await
+        .map_err(of_store)?;
     if leased.is_empty() && call.wait_ms > 0 {
         let mut poll = shared.bell.poll(shared, Arc::clone(&subscription)).await;
         while leased.is_empty() {
             // Registered before this look: what is enqueued after it rings.
-            leased = lease_once(shared, &subscription, call.max, request).await.map_err(of_store)?;
+            leased = lease_once(shared, &subscription, call.max, request)
+                .await
+                .map_err(of_store)?;
             if !leased.is_empty() {
                 break;
             }
@@ -54,8 +65,12 @@ pub(crate) async fn lease(shared: &Arc<Shared>, namespace: Namespace, call: Leas
         }
     }
     let grants = leased.iter().map(|leased| Grant::new(leased, shared));
-    let grants = grants.collect::<Result<Vec<_>, _>>().map_err(|damage| error::damaged(&damage))?;
-    Ok(v1::LeaseTasksResponse { assignments: grants.into_iter().map(|grant| grant.assignment).collect() })
+    let grants = grants
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|damage| error::damaged(&damage))?;
+    Ok(v1::LeaseTasksResponse {
+        assignments: grants.into_iter().map(|grant| grant.assignment).collect(),
+    })
 }
 
 /// Visits the shards of the subscription. In a future of its own: if the caller goes away meanwhile, what was leased is not left to
@@ -76,7 +91,9 @@ async fn lease_once(
             give_back(&own, unheard.into_iter().map(|leased| leased.token).collect());
         }
     });
-    answer.await.unwrap_or_else(|_| Err(StoreError::Unknown("the lease call was lost".into())))
+    answer
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unknown("the lease call was lost".into())))
 }
 
 async fn lease_shards(
@@ -94,7 +111,11 @@ async fn lease_shards(
             break;
         }
         let fresh = dispatch::request(subscription, &lines, shared.bell.next_turn(), wanted)?;
-        let call = LeaseRequest { request: request.unwrap_or(fresh.request), max_bytes: room, ..fresh };
+        let call = LeaseRequest {
+            request: request.unwrap_or(fresh.request),
+            max_bytes: room,
+            ..fresh
+        };
         loop {
             match shared.store.lease(&call).await {
                 Ok((leased, more)) => {
@@ -120,17 +141,27 @@ pub(crate) async fn heartbeat(
     namespace: &Namespace,
     tokens: Vec<LeaseToken>,
 ) -> Result<v1::HeartbeatTasksResponse, ApiError> {
-    let outcomes: FuturesOrdered<_> = tokens.into_iter().map(|token| renew(shared, namespace, token)).collect();
+    let outcomes: FuturesOrdered<_> = tokens
+        .into_iter()
+        .map(|token| renew(shared, namespace, token))
+        .collect();
     let outcomes: Vec<Result<v1::HeartbeatOutcome, StoreError>> = outcomes.collect().await;
     let outcomes = outcomes.into_iter().collect::<Result<_, _>>().map_err(of_store)?;
     Ok(v1::HeartbeatTasksResponse { outcomes })
 }
 
 async fn renew(shared: &Shared, namespace: &Namespace, token: LeaseToken) -> Result<v1::HeartbeatOutcome, StoreError> {
-    let mut outcome = v1::HeartbeatOutcome { lease_token: token.to_string(), ..v1::HeartbeatOutcome::default() };
+    let mut outcome = v1::HeartbeatOutcome {
+        lease_token: token.to_string(),
+        ..v1::HeartbeatOutcome::default()
+    };
     match shared.store.heartbeat(Heartbeat { token, age_ms: 0 }).await? {
         Renewal::Renewed { stop, remaining_ms } => {
-            let over = if remaining_ms == 0 { v1::CancelCause::AttemptTimeout } else { v1::CancelCause::Unspecified };
+            let over = if remaining_ms == 0 {
+                v1::CancelCause::AttemptTimeout
+            } else {
+                v1::CancelCause::Unspecified
+            };
             let cause = stop.map_or(over, |stop| wire::cancel_cause(Some(stop)));
             outcome.cancel_cause = cause.into();
             outcome.remaining = Some(wire::duration(remaining_ms));
@@ -177,14 +208,25 @@ fn done(shared: &Shared, token: &LeaseToken, settlement: Settlement) -> Result<(
 
 /// CompleteTask and ReleaseTask. Answers the task's state.
 pub(crate) async fn settle(shared: &Shared, token: LeaseToken, settle: Settle) -> Result<v1::TaskState, ApiError> {
-    let settlement = settle::settle(shared, token, settle, &Ending::default()).await.map_err(of_store)?;
+    let settlement = settle::settle(shared, token, settle, &Ending::default())
+        .await
+        .map_err(of_store)?;
     done(shared, &token, settlement).map(|(state, _)| state)
 }
 
 /// FailTask.
-pub(crate) async fn fail(shared: &Shared, namespace: &Namespace, failure: Failure) -> Result<v1::FailTaskResponse, ApiError> {
+pub(crate) async fn fail(
+    shared: &Shared,
+    namespace: &Namespace,
+    failure: Failure,
+) -> Result<v1::FailTaskResponse, ApiError> {
     let token = failure.token;
-    let settlement = settle::fail(shared, namespace, failure, &Ending::default()).await.map_err(of_store)?;
+    let settlement = settle::fail(shared, namespace, failure, &Ending::default())
+        .await
+        .map_err(of_store)?;
     let (state, due_ms) = done(shared, &token, settlement)?;
-    Ok(v1::FailTaskResponse { state: state.into(), due_time: (due_ms > 0).then(|| wire::timestamp(due_ms)) })
+    Ok(v1::FailTaskResponse {
+        state: state.into(),
+        due_time: (due_ms > 0).then(|| wire::timestamp(due_ms)),
+    })
 }

@@ -33,6 +33,8 @@ struct Held {
     job: AbortHandle,
     /// The settle, once there is one; kept until the server has answered it.
     settle: Option<WorkRequest>,
+    /// The registration did not adopt it: that it is lost will be said once apart from the settle's own answer.
+    not_adopted: bool,
 }
 
 pub(crate) struct Handler<'a> {
@@ -45,6 +47,8 @@ pub(crate) struct Handler<'a> {
     said: UnboundedReceiver<WorkRequest>,
     /// Set by SIGTERM: when what still runs is given back.
     release_at: Option<Instant>,
+    /// The replica drains.
+    leaving: bool,
     pinged: Instant,
     silence: Duration,
     /// Senders of streams that were given up while the server may still listen: dropping one would be a half-close, which gives back
@@ -57,7 +61,7 @@ impl<'a> Handler<'a> {
         let (say, said) = unbounded_channel();
         let (journal, held, jobs) = (Journal::open(&options.journal), HashMap::new(), JoinSet::new());
         let (pinged, silence) = (Instant::now(), Duration::from_secs(60));
-        Self { options, journal, held, jobs, say, said, release_at: None, pinged, silence, abandoned: Vec::new() }
+        Self { options, journal, held, jobs, say, said, release_at: None, leaving: false, pinged, silence, abandoned: Vec::new() }
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -92,8 +96,9 @@ impl<'a> Handler<'a> {
         term: &mut Signal,
     ) -> Result<End, Status> {
         self.pinged = Instant::now();
+        self.leaving = false;
         loop {
-            if self.is_drained() {
+            if self.is_drained() || (self.leaving && self.held.is_empty()) {
                 break;
             }
             tokio::select! {
@@ -120,7 +125,7 @@ impl<'a> Handler<'a> {
         // Half-close: nothing is held, so nothing is given back by it.
         drop(send);
         while let Ok(Some(_)) = answers.message().await {}
-        Ok(End::Drained)
+        Ok(if self.is_drained() { End::Drained } else { End::Closed })
     }
 
     fn hear(&mut self, answer: Answer, send: &UnboundedSender<WorkRequest>) {
@@ -128,6 +133,9 @@ impl<'a> Handler<'a> {
             Answer::Registered(registered) => {
                 let interval = registered.ping_interval.map_or(10, |interval| interval.seconds.max(1));
                 self.silence = Duration::from_secs(3 * interval.unsigned_abs());
+                for (_, held) in self.held.iter_mut().filter(|(token, _)| !registered.adopted.contains(token)) {
+                    held.not_adopted = true;
+                }
                 // Whether they were applied is unknown; saying them again is harmless.
                 let unanswered = self.held.values().filter_map(|held| held.settle.clone());
                 unanswered.for_each(|settle| drop(send.send(settle)));
@@ -145,8 +153,8 @@ impl<'a> Handler<'a> {
                 }
             }
             Answer::Refused(refused) => self.refuse(&refused),
-            // The server closes the stream when it is time; until then everything goes on.
-            Answer::Drain(_) => {}
+            // With nothing in hand go elsewhere; otherwise go on until the server closes the stream.
+            Answer::Drain(_) => self.leaving = true,
         }
     }
 
@@ -154,10 +162,14 @@ impl<'a> Handler<'a> {
         self.journal.write("start", &assignment, &assignment.kind);
         let (task, say, token) = (assignment.clone(), self.say.clone(), assignment.lease_token.clone());
         let job = self.jobs.spawn(async move { (token, kinds::run(task, say).await) });
-        self.held.insert(assignment.lease_token.clone(), Held { assignment, job, settle: None });
+        self.held.insert(assignment.lease_token.clone(), Held { assignment, job, settle: None, not_adopted: false });
     }
 
     fn finish(&mut self, token: String, settle: WorkRequest, send: &UnboundedSender<WorkRequest>) {
+        // What the job said goes before its end.
+        while let Ok(message) = self.said.try_recv() {
+            let _ = send.send(message);
+        }
         if let Some(held) = self.held.get_mut(&token) {
             if held.settle.is_none() {
                 held.settle = Some(settle.clone());
@@ -177,11 +189,17 @@ impl<'a> Handler<'a> {
     }
 
     fn lose(&mut self, token: &str) {
-        let Some(held) = self.held.get(token) else { return };
-        self.journal.write("lost", &held.assignment, "");
-        // A settle that was said gets its own answer; a stubborn handler goes on.
-        if held.settle.is_none() && !self.options.stubborn {
-            held.job.abort();
+        let Some(held) = self.held.get_mut(token) else { return };
+        let said_at_registration = std::mem::take(&mut held.not_adopted);
+        if held.settle.is_none() {
+            self.journal.write("lost", &held.assignment, "");
+            if !self.options.stubborn {
+                held.job.abort();
+                self.held.remove(token);
+            }
+        } else if !said_at_registration {
+            // The answer to the settle.
+            self.journal.write("refused", &held.assignment, "LEASE_LOST");
             self.held.remove(token);
         }
     }

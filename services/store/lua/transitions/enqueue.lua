@@ -13,11 +13,7 @@ local function level(line)
   local l = levels[line]
   if not l then
     local f = redis.call('HMGET', queue_key(line), 'scheduled', 'queued', 'running', 'bytes')
-    if not f[1] and not f[2] then
-      redis.call('ZADD', NAMES, 0, line)
-      redis.call('HSETNX', queue_key(line), 'scheduled', 0)
-    end
-    l = { tasks = tonumber(f[1] or 0) + tonumber(f[2] or 0) + tonumber(f[3] or 0), bytes = tonumber(f[4] or 0) }
+    l = { known = f[1] or f[2] or f[3], tasks = tonumber(f[1] or 0) + tonumber(f[2] or 0) + tonumber(f[3] or 0), bytes = tonumber(f[4] or 0) }
     levels[line] = l
   end
   return l
@@ -72,6 +68,11 @@ for at = 3, #ARGV, 11 do
     count(line, STATE_FIELD[t.state], 1)
     count(line, 'bytes', size_of(t))
     local l = level(line)
+    if not l.known then
+      l.known = true
+      redis.call('ZADD', NAMES, 0, line)
+      redis.call('HSETNX', queue_key(line), 'scheduled', 0)
+    end
     l.tasks, l.bytes = l.tasks + 1, l.bytes + size_of(t)
     reply = { id, 'stored', t.state }
   end

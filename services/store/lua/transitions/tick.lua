@@ -1,13 +1,14 @@
 -- Tick: one bounded step of maintenance for a shard. T1 promote, T6 reap, T13 expire, T11 purge.
 -- Guarantee: every time and state is read again here, so any number of callers may tick at once. A crash is charged even though the
--- worker is dead. FAILED tasks are purged by their own retention only, never for space.
+-- worker is dead. FAILED tasks are purged by their own retention only, never for space, and counted apart.
 -- KEYS[1] <prefix>{<shard>}:meta
 -- ARGV[1] store_id  [2] rules  [3] reap (0|1)  [4] a random number in [0, 1)  [5] bound of each kind of work
 --         [6] outcome of a reaped attempt  [7] of the crash limit  [8] of attempts used up  [9] limit of bytes of finished tasks (0: none)
--- Reply: {promoted, reaped, crashed out, expired, stopped, purged, evicted, next deadline or 0, now, more (0|1)}
+-- Reply: {promoted, reaped, crashed out, expired, stopped, purged, of these FAILED, evicted, next deadline or 0, now, more (0|1)}
 local now = time_ms()
 local random, bound = tonumber(ARGV[4]), tonumber(ARGV[5])
-local promoted, reaped, crashed_out, ended, stopped, purged, evicted, more = 0, 0, 0, 0, 0, 0, 0, 0
+local promoted, reaped, crashed_out, ended, stopped, purged, purged_failed, evicted, more = 0, 0, 0, 0, 0, 0, 0, 0, 0
+local EVICTION_PAGES = 8
 
 local function due(index)
   local ids = redis.call('ZRANGEBYSCORE', index, '-inf', string.format('%.0f', now), 'LIMIT', 0, bound)
@@ -103,6 +104,7 @@ for _, id in ipairs(due(DONE)) do
   if t and t.state >= SUCCEEDED and t.deadline <= now then
     purge(t)
     purged = purged + 1
+    if t.state == FAILED then purged_failed = purged_failed + 1 end
   else
     remove(DONE, id)
   end
@@ -112,12 +114,18 @@ flush()
 local kept_limit = tonumber(ARGV[9])
 local function kept() return tonumber(redis.call('HGET', STAT, 'kept_bytes') or '0') end
 if kept_limit > 0 and kept() > kept_limit then
-  for _, id in ipairs(redis.call('ZRANGE', DONE, 0, bound - 1)) do
-    local t = load(id)
-    if t and t.state == SUCCEEDED and kept() > kept_limit then
-      purge(t)
-      evicted = evicted + 1
+  -- Those that would go next by their retention go first. FAILED ones, which stay, are stepped over.
+  for page = 0, EVICTION_PAGES - 1 do
+    local ids = redis.call('ZRANGE', DONE, page * bound, (page + 1) * bound - 1)
+    for _, id in ipairs(ids) do
+      if evicted >= bound or kept() <= kept_limit then break end
+      local t = load(id)
+      if t and t.state >= SUCCEEDED and t.state ~= FAILED then
+        purge(t)
+        evicted = evicted + 1
+      end
     end
+    if #ids < bound then break end
   end
   if evicted > 0 and kept() > kept_limit then more = 1 end
   flush()
@@ -129,4 +137,7 @@ for _, index in ipairs({ DUE, LEASE, EXPIRY, DONE }) do
   local score = first[2] and tonumber(first[2])
   if score and (index ~= LEASE or ARGV[3] == '1') and (next_deadline == 0 or score < next_deadline) then next_deadline = score end
 end
-return { promoted, reaped, crashed_out, ended, stopped, purged, evicted, string.format('%.0f', next_deadline), string.format('%.0f', now), more }
+return {
+  promoted, reaped, crashed_out, ended, stopped, purged, purged_failed, evicted,
+  string.format('%.0f', next_deadline), string.format('%.0f', now), more,
+}

@@ -42,7 +42,10 @@ impl DataLock {
             }
             Err(TryLockError::Error(error)) => return Err(failed("lock it", error)),
         }
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|error| failed("write the lock file", error))?;
         Ok(Self { _file: file })
     }

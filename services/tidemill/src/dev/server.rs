@@ -30,24 +30,35 @@ pub(super) struct PrivateServer {
     child: Child,
     socket: PathBuf,
     log: PathBuf,
-    pid_file: PathBuf,
+    /// Holds the path of the socket while the server runs.
+    note: PathBuf,
     _socket_home: Option<TempDir>,
 }
 
 impl PrivateServer {
     /// Starts it on the data in `data/redis` and waits until it answers.
     pub(super) async fn start(data: &Path, program: Option<&Path>) -> Result<Self, Failure> {
-        let failed = |what: &str, error: &dyn std::fmt::Display| Failure::Failed(format!("the private server: {what}: {error}"));
+        let failed =
+            |what: &str, error: &dyn std::fmt::Display| Failure::Failed(format!("the private server: {what}: {error}"));
         let program = find(program)?;
         let home = data.join("redis");
         fs::create_dir_all(&home).map_err(|e| failed("cannot make its directory", &e))?;
-        fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).map_err(|e| failed("cannot protect its directory", &e))?;
-        let home = home.canonicalize().map_err(|e| failed("cannot find its directory", &e))?;
-        let (config, pid_file, log) = (home.join("server.conf"), home.join("server.pid"), home.join("server.log"));
-        end_leftover(&pid_file, &config).await;
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o700))
+            .map_err(|e| failed("cannot protect its directory", &e))?;
+        let home = home
+            .canonicalize()
+            .map_err(|e| failed("cannot find its directory", &e))?;
+        let (config, note, log) = (
+            home.join("server.conf"),
+            home.join("server.socket-path"),
+            home.join("server.log"),
+        );
+        end_leftover(&note).await?;
 
         let (socket, socket_home) = socket_path(&home).map_err(|e| failed("cannot make its socket's directory", &e))?;
         fs::write(&config, configuration(&home, &socket)).map_err(|e| failed("cannot write its configuration", &e))?;
+        // Before the start: a server that runs must be found by the next `dev`, whatever becomes of this one.
+        fs::write(&note, socket.as_os_str().as_encoded_bytes()).map_err(|e| failed("cannot note its socket", &e))?;
         let log_file = fs::OpenOptions::new().create(true).append(true).open(&log);
         let log_file = log_file.map_err(|e| failed("cannot open its log", &e))?;
         let error_file = log_file.try_clone().map_err(|e| failed("cannot open its log", &e))?;
@@ -61,10 +72,13 @@ impl PrivateServer {
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| failed(&format!("cannot start {}", program.display()), &e))?;
-        if let Some(pid) = child.id() {
-            fs::write(&pid_file, pid.to_string()).map_err(|e| failed("cannot write its pid file", &e))?;
-        }
-        let mut server = Self { child, socket, log, pid_file, _socket_home: socket_home };
+        let mut server = Self {
+            child,
+            socket,
+            log,
+            note,
+            _socket_home: socket_home,
+        };
         server.wait_until_it_answers().await?;
         tracing::info!(program = %program.display(), log = %server.log.display(), "private server runs, strict");
         Ok(server)
@@ -86,71 +100,77 @@ impl PrivateServer {
         }
     }
 
-    /// SIGTERM, and SIGKILL if that does not help.
+    /// SHUTDOWN over its socket, and SIGKILL if that does not help.
     pub(super) async fn stop(mut self) {
-        if let Some(pid) = self.child.id() {
-            terminate(pid).await;
-            if timeout(STOP_LIMIT, self.child.wait()).await.is_err() {
-                tracing::warn!("the private server does not stop; killing it");
-                let _ = self.child.kill().await;
-            }
+        say(&self.socket, "SHUTDOWN NOSAVE").await;
+        if timeout(STOP_LIMIT, self.child.wait()).await.is_err() {
+            tracing::warn!("the private server does not stop; killing it");
+            let _ = self.child.kill().await;
         }
-        let _ = fs::remove_file(&self.pid_file);
+        let _ = fs::remove_file(&self.note);
     }
 
     async fn wait_until_it_answers(&mut self) -> Result<(), Failure> {
         let begun = Instant::now();
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(Failure::Failed(format!("the private server ended at once ({status}); see {}", self.log.display())));
+                return Err(Failure::Failed(format!(
+                    "the private server ended at once ({status}); see {}",
+                    self.log.display()
+                )));
             }
             // While it loads its data it answers -LOADING.
-            if ping(&self.socket).await.is_some_and(|reply| reply.starts_with("+PONG")) {
+            if say(&self.socket, "PING")
+                .await
+                .is_some_and(|reply| reply.starts_with("+PONG"))
+            {
                 return Ok(());
             }
             if begun.elapsed() > START_LIMIT {
-                return Err(Failure::Failed(format!("the private server does not answer; see {}", self.log.display())));
+                return Err(Failure::Failed(format!(
+                    "the private server does not answer; see {}",
+                    self.log.display()
+                )));
             }
             sleep(POLL).await;
         }
     }
 }
 
-async fn ping(socket: &Path) -> Option<String> {
+/// One command, and the beginning of its answer. `None`: nobody answers.
+async fn say(socket: &Path, command: &str) -> Option<String> {
     let mut stream = UnixStream::connect(socket).await.ok()?;
-    stream.write_all(b"PING\r\n").await.ok()?;
+    stream.write_all(format!("{command}\r\n").as_bytes()).await.ok()?;
     let mut buffer = [0; 64];
-    let read = timeout(Duration::from_secs(2), stream.read(&mut buffer)).await.ok()?.ok()?;
+    let read = timeout(Duration::from_secs(2), stream.read(&mut buffer))
+        .await
+        .ok()?
+        .ok()?;
     Some(String::from_utf8_lossy(buffer.get(..read)?).into_owned())
 }
 
-/// The standard `kill` program sends the signal: the library for it would need unsafe code or one more dependency.
-async fn terminate(pid: u32) {
-    let sent = Command::new("kill").arg("-TERM").arg(pid.to_string()).stderr(Stdio::null()).status().await;
-    if let Err(error) = sent {
-        tracing::warn!(%error, "cannot run kill");
-    }
-}
-
-/// A server that an earlier, killed `dev` left behind. It is ours only if it runs with our own configuration file.
-async fn end_leftover(pid_file: &Path, config: &Path) {
-    let Some(pid) = fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse::<u32>().ok()) else { return };
-    let is_ours = || {
-        let environment = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let title = String::from_utf8_lossy(&environment).into_owned();
-        // Servers rewrite their title; their working directory stays.
-        let in_home = fs::read_link(format!("/proc/{pid}/cwd")).ok().as_deref() == config.parent();
-        title.contains(&*config.to_string_lossy()) || (in_home && (title.contains("redis") || title.contains("valkey")))
+/// Ends a server that an earlier, killed `dev` left on this data. We hold the lock of the data, so whoever listens on the socket that the
+/// note names is that server. Two servers on one append-only file would ruin it: if it does not end, we do not start.
+async fn end_leftover(note: &Path) -> Result<(), Failure> {
+    let Ok(socket) = fs::read_to_string(note).map(|text| PathBuf::from(text.trim())) else {
+        return Ok(());
     };
-    if !is_ours() {
-        return;
+    if say(&socket, "PING").await.is_none() {
+        return Ok(());
     }
-    tracing::warn!(pid, "ending a private server that an earlier run left behind");
-    terminate(pid).await;
+    tracing::warn!(socket = %socket.display(), "ending a private server that an earlier run left behind");
     let begun = Instant::now();
-    while is_ours() && begun.elapsed() < STOP_LIMIT {
+    while say(&socket, "PING").await.is_some() {
+        if begun.elapsed() > STOP_LIMIT {
+            return Err(Failure::Failed(format!(
+                "a server that an earlier run left behind does not end; it listens on {}",
+                socket.display()
+            )));
+        }
+        say(&socket, "SHUTDOWN NOSAVE").await;
         sleep(POLL).await;
     }
+    Ok(())
 }
 
 fn socket_path(home: &Path) -> std::io::Result<(PathBuf, Option<TempDir>)> {
@@ -177,7 +197,10 @@ fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
         return Ok(program.to_owned());
     }
     let path = tidemill_kit::config::process_environment();
-    let path = path.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
+    let path = path
+        .iter()
+        .find(|(name, _)| name == "PATH")
+        .map_or("", |(_, value)| value.as_str());
     let on_path = ["valkey-server", "redis-server"]
         .into_iter()
         .flat_map(|name| path.split(':').map(move |directory| Path::new(directory).join(name)));

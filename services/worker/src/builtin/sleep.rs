@@ -12,9 +12,17 @@ pub(super) async fn run(mut job: Job) -> Done {
     let seconds = match number(job.assignment.payload.as_ref(), "seconds") {
         Ok(seconds) if (0.0..=LONGEST_SECONDS).contains(&seconds) => seconds,
         Ok(_) => {
-            return Done::Failed { message: format!("seconds must be 0 to {LONGEST_SECONDS}"), permanent: true };
+            return Done::Failed {
+                message: format!("seconds must be 0 to {LONGEST_SECONDS}"),
+                permanent: true,
+            };
         }
-        Err(message) => return Done::Failed { message, permanent: true },
+        Err(message) => {
+            return Done::Failed {
+                message,
+                permanent: true,
+            };
+        }
     };
     let begun = tokio::time::Instant::now();
     for step in 1..=STEPS {

@@ -3,7 +3,11 @@ use super::*;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn token(number: u64, fence: u32) -> LeaseToken {
-    LeaseToken { task: TaskId::new(1, 0, number << 2), fence, nonce: [fence as u8; 16] }
+    LeaseToken {
+        task: TaskId::new(1, 0, number << 2),
+        fence,
+        nonce: [fence as u8; 16],
+    }
 }
 
 fn held(token: LeaseToken) -> Held {
@@ -64,7 +68,13 @@ fn a_timeout_asks_first_and_fails_after_the_grace() {
     // A heartbeat meanwhile, which says that it is over, must not start the grace anew.
     leases.renewed(&token(1, 1), Duration::ZERO, at(12));
     assert_eq!(leases.next_timer(), Some(at(15)));
-    assert_eq!(leases.due(at(15)), Due { stop: vec![], fail: vec![token(1, 1)] });
+    assert_eq!(
+        leases.due(at(15)),
+        Due {
+            stop: vec![],
+            fail: vec![token(1, 1)]
+        }
+    );
     assert_eq!(leases.due(at(99)), Due::default());
     assert_eq!(leases.next_timer(), None);
 }
@@ -75,7 +85,11 @@ fn a_heartbeat_moves_the_timeout() {
     let at = |seconds| start + Duration::from_secs(seconds);
     let mut leases = Leases::new(1, GRACE);
     leases.insert(Held::new(token(1, 1), None, None, start));
-    assert_eq!(leases.next_timer(), None, "an adopted lease has no timeout before its first heartbeat");
+    assert_eq!(
+        leases.next_timer(),
+        None,
+        "an adopted lease has no timeout before its first heartbeat"
+    );
     leases.renewed(&token(1, 1), Duration::from_secs(7), start);
     leases.renewed(&token(1, 1), Duration::from_secs(3), at(10));
     assert_eq!(leases.next_timer(), Some(at(13)));
@@ -91,7 +105,13 @@ fn a_settle_under_way_is_not_overtaken_by_a_heartbeat_or_a_timeout() {
     leases.insert(Held::new(token(1, 1), None, Some(start), start));
     leases.settle_begins(&token(1, 1));
     assert!(leases.remove_unless_settling(&token(1, 1)).is_none());
-    assert_eq!(leases.due(start + GRACE), Due { stop: vec![token(1, 1)], fail: vec![] });
+    assert_eq!(
+        leases.due(start + GRACE),
+        Due {
+            stop: vec![token(1, 1)],
+            fail: vec![]
+        }
+    );
     leases.settle_ends(&token(1, 1));
     assert!(leases.remove_unless_settling(&token(1, 1)).is_some());
 }

@@ -51,8 +51,16 @@ pub(super) struct Lanes {
 
 impl Lanes {
     pub(super) fn new(shared: Arc<Shared>, stream: Arc<Stream>) -> Self {
-        let inner = Inner { shared, stream, queues: Mutex::default(), emptied: Notify::new() };
-        Self { inner: Arc::new(inner), room: Arc::new(Semaphore::new(MAX_KIB as usize)) }
+        let inner = Inner {
+            shared,
+            stream,
+            queues: Mutex::default(),
+            emptied: Notify::new(),
+        };
+        Self {
+            inner: Arc::new(inner),
+            room: Arc::new(Semaphore::new(MAX_KIB as usize)),
+        }
     }
 
     /// Waits for room for a message of so many bytes. Cancel-safe.
@@ -88,7 +96,9 @@ impl Lanes {
     pub(super) fn release(&self, release: &v1::ReleaseTaskRequest, permit: Permit) {
         match wire::parse_release(release) {
             Ok((token, settle)) => self.push(token, Work::Settle(token, settle), permit),
-            Err(violations) => self.inner.refuse(release.lease_token.clone(), &error::invalid(violations)),
+            Err(violations) => self
+                .inner
+                .refuse(release.lease_token.clone(), &error::invalid(violations)),
         }
     }
 
@@ -103,7 +113,10 @@ impl Lanes {
         }
         queues.insert(token, VecDeque::new());
         drop(queues);
-        let lane = Lane { inner: Arc::clone(&self.inner), token };
+        let lane = Lane {
+            inner: Arc::clone(&self.inner),
+            token,
+        };
         self.inner.shared.supervisor.spawn_detached("work lane", async move {
             let mut next = Some((work, permit));
             while let Some((work, _permit)) = next {
@@ -195,7 +208,10 @@ impl Inner {
         match result {
             Ok(Settlement::Done { state, .. }) => {
                 self.stream.leases(|leases| leases.remove(&token));
-                let settled = v1::Settled { lease_token: token.to_string(), state: state.to_proto().into() };
+                let settled = v1::Settled {
+                    lease_token: token.to_string(),
+                    state: state.to_proto().into(),
+                };
                 self.stream.outbox.send(work_response::Message::Settled(settled));
             }
             Ok(Settlement::Lost) => {
@@ -210,7 +226,11 @@ impl Inner {
     }
 
     fn refuse_for_store(&self, token: LeaseToken, error: &StoreError) {
-        let outcome = if error.not_applied() { Outcome::NotApplied } else { Outcome::Unknown };
+        let outcome = if error.not_applied() {
+            Outcome::NotApplied
+        } else {
+            Outcome::Unknown
+        };
         self.send_refused(token.to_string(), &error.to_api(true), outcome);
     }
 

@@ -42,7 +42,11 @@ pub(super) async fn register(
     let adopted = adopt(shared, &registration.held).await;
     let is_lost = |one: &&Adopted| matches!(one.renewal, Some(Renewal::Lost));
     outbox.send(work_response::Message::Registered(v1::Registered {
-        adopted: adopted.iter().filter(|one| !is_lost(one)).map(|one| one.token.to_string()).collect(),
+        adopted: adopted
+            .iter()
+            .filter(|one| !is_lost(one))
+            .map(|one| one.token.to_string())
+            .collect(),
         ping_interval: Some(wire::duration(millis(shared.ping_interval()))),
         lease_ttl: Some(wire::duration(shared.store.rules().lease_ttl_ms)),
     }));
@@ -54,7 +58,14 @@ pub(super) async fn register(
     let (queues, kinds) = (registration.queues.len(), registration.kinds.len());
     let subscription = Subscription::new(namespace.clone(), registration.queues, registration.kinds);
     let stream = shared.registry.join(subscription, |group| {
-        Stream::new(registration.name, namespace.clone(), outbox.clone(), group, leases, shared.metrics.clone())
+        Stream::new(
+            registration.name,
+            namespace.clone(),
+            outbox.clone(),
+            group,
+            leases,
+            shared.metrics.clone(),
+        )
     });
     tracing::info!(
         stream = stream.name,
@@ -83,12 +94,13 @@ async fn read(shared: &Shared, inbound: &mut Inbound, outbox: &Outbox) -> Result
     let message = match received {
         Ok(Some(Received::Message(message))) => message,
         Ok(Some(Received::Broken) | None) => return Err(None),
-        Ok(Some(Received::HalfClosed)) | Err(_) => return Err(Some(error::violation("the first message must be register"))),
+        Ok(Some(Received::HalfClosed)) | Err(_) => {
+            return Err(Some(error::violation("the first message must be register")));
+        }
     };
     match message.message {
-        Some(work_request::Message::Register(register)) => {
-            wire::parse_register(&register, &shared.defaults.limits).map_err(|violations| Some(error::invalid(violations)))
-        }
+        Some(work_request::Message::Register(register)) => wire::parse_register(&register, &shared.defaults.limits)
+            .map_err(|violations| Some(error::invalid(violations))),
         _ => Err(Some(error::violation("the first message must be register"))),
     }
 }
@@ -98,8 +110,17 @@ async fn adopt(shared: &Shared, held: &[LeaseToken]) -> Vec<Adopted> {
     let renewals: FuturesUnordered<_> = held
         .iter()
         .map(|token| async {
-            let renewal = shared.store.heartbeat(Heartbeat { token: *token, age_ms: 0 }).await;
-            Adopted { token: *token, renewal: renewal.ok() }
+            let renewal = shared
+                .store
+                .heartbeat(Heartbeat {
+                    token: *token,
+                    age_ms: 0,
+                })
+                .await;
+            Adopted {
+                token: *token,
+                renewal: renewal.ok(),
+            }
         })
         .collect();
     renewals.collect().await

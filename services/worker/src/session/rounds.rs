@@ -14,12 +14,7 @@ use tidemill_proto::v1::CancelCause;
 use tidemill_store::StoreError;
 
 use super::{register::cause, sleep_until};
-use crate::{
-    random::jittered,
-    settle,
-    shared::Shared,
-    stream::Stream,
-};
+use crate::{random::jittered, settle, shared::Shared, stream::Stream};
 
 /// Pause before leases are tried again that the store could not renew.
 const RETRY: Duration = Duration::from_secs(1);
@@ -42,7 +37,15 @@ pub(super) struct Rounds {
 
 impl Rounds {
     pub(super) fn new(shared: Arc<Shared>, stream: Arc<Stream>) -> Self {
-        Self { shared, stream, asked: FuturesUnordered::new(), echo: None, again: false, failed: Vec::new(), retry_at: None }
+        Self {
+            shared,
+            stream,
+            asked: FuturesUnordered::new(),
+            echo: None,
+            again: false,
+            failed: Vec::new(),
+            retry_at: None,
+        }
     }
 
     /// A sign of life.
@@ -59,14 +62,17 @@ impl Rounds {
         self.again = false;
         self.failed.clear();
         self.retry_at = None;
-        let Some(age) = self.echo.map(|echo| echo.elapsed()) else { return };
+        let Some(age) = self.echo.map(|echo| echo.elapsed()) else {
+            return;
+        };
         if age >= self.shared.lease_ttl() {
             return;
         }
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         for token in tokens {
             let store = self.shared.store.clone();
-            self.asked.push(async move { (token, store.heartbeat(Heartbeat { token, age_ms }).await) }.boxed());
+            self.asked
+                .push(async move { (token, store.heartbeat(Heartbeat { token, age_ms }).await) }.boxed());
         }
     }
 
@@ -78,7 +84,9 @@ impl Rounds {
             self.begin(tokens);
             return;
         }
-        let Some((token, answer)) = self.asked.next().await else { return };
+        let Some((token, answer)) = self.asked.next().await else {
+            return;
+        };
         match answer {
             Ok(renewal) => renewed(&self.shared, &self.stream, token, renewal, false),
             Err(error) => {
@@ -90,7 +98,11 @@ impl Rounds {
             if self.again {
                 self.begin(self.stream.leases(|leases| leases.tokens()));
             } else if !self.failed.is_empty() {
-                tracing::warn!(stream = self.stream.name, leases = self.failed.len(), "leases could not be renewed; trying again");
+                tracing::warn!(
+                    stream = self.stream.name,
+                    leases = self.failed.len(),
+                    "leases could not be renewed; trying again"
+                );
                 self.retry_at = Some(Instant::now() + jittered(RETRY));
             }
         }
