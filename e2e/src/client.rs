@@ -9,9 +9,9 @@ use std::{
 };
 
 use tidemill_proto::v1::{
-    EnqueueRequest, EnqueueResponse, GetQueueRequest, GetResultRequest, GetResultResponse, GetTaskRequest, Payload, Queue,
-    Task, admin_service_client::AdminServiceClient, gateway_service_client::GatewayServiceClient, payload::Content,
-    results_service_client::ResultsServiceClient, worker_service_client::WorkerServiceClient,
+    EnqueueRequest, EnqueueResponse, GetQueueRequest, GetResultRequest, GetResultResponse, GetTaskRequest, Payload,
+    Queue, Task, admin_service_client::AdminServiceClient, gateway_service_client::GatewayServiceClient,
+    payload::Content, results_service_client::ResultsServiceClient, worker_service_client::WorkerServiceClient,
 };
 use tonic::{
     Request, Response, Status,
@@ -69,7 +69,10 @@ impl Client {
     /// Enqueues, at a gateway in turn, and says it again there and elsewhere until it is known to be stored: the request needs an
     /// idempotency key.
     pub async fn enqueue(&self, request: EnqueueRequest) -> EnqueueResponse {
-        assert!(!request.idempotency_key.is_empty(), "a retry without a key would make a second task");
+        assert!(
+            !request.idempotency_key.is_empty(),
+            "a retry without a key would make a second task"
+        );
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let call = |attempt| {
             let (mut gateway, request) = (self.gateway(first + attempt), limited(request.clone()));
@@ -80,28 +83,41 @@ impl Client {
 
     /// The task as AdminService shows it.
     pub async fn task(&self, task_id: &str) -> Task {
-        let request = GetTaskRequest { task_id: task_id.to_owned() };
+        let request = GetTaskRequest {
+            task_id: task_id.to_owned(),
+        };
         let call = |attempt| {
             let (mut admin, request) = (self.admin(attempt), limited(request.clone()));
             async move { admin.get_task(request).await }
         };
-        self.retry("GetTask", call).await.task.expect("GetTask answers with a task")
+        self.retry("GetTask", call)
+            .await
+            .task
+            .expect("GetTask answers with a task")
     }
 
     /// The queue as AdminService shows it.
     pub async fn queue(&self, queue: &str) -> Queue {
-        let request = GetQueueRequest { queue: queue.to_owned() };
+        let request = GetQueueRequest {
+            queue: queue.to_owned(),
+        };
         let call = |attempt| {
             let (mut admin, request) = (self.admin(attempt), limited(request.clone()));
             async move { admin.get_queue(request).await }
         };
-        self.retry("GetQueue", call).await.queue.expect("GetQueue answers with a queue")
+        self.retry("GetQueue", call)
+            .await
+            .queue
+            .expect("GetQueue answers with a queue")
     }
 
     /// Waits for the task's end with long polls, at the results replicas in turn.
     pub async fn result(&self, task_id: &str) -> GetResultResponse {
         let begun = Instant::now();
-        let request = GetResultRequest { task_id: task_id.to_owned(), wait: Some(duration(5_000)) };
+        let request = GetResultRequest {
+            task_id: task_id.to_owned(),
+            wait: Some(duration(5_000)),
+        };
         loop {
             let call = |attempt| {
                 let (mut results, request) = (self.results(attempt), limited(request.clone()));
@@ -173,7 +189,10 @@ pub fn key(name: &str) -> String {
 /// A payload of text.
 #[must_use]
 pub fn payload(text: &str) -> Option<Payload> {
-    Some(Payload { content_type: String::new(), content: Some(Content::Text(text.to_owned())) })
+    Some(Payload {
+        content_type: String::new(),
+        content: Some(Content::Text(text.to_owned())),
+    })
 }
 
 /// The text of a payload; empty if it is none.
@@ -188,5 +207,8 @@ pub fn text_of(payload: Option<&Payload>) -> &str {
 /// Milliseconds as the contract has them.
 #[must_use]
 pub fn duration(ms: i64) -> prost_types::Duration {
-    prost_types::Duration { seconds: ms / 1_000, nanos: (ms % 1_000) as i32 * 1_000_000 }
+    prost_types::Duration {
+        seconds: ms / 1_000,
+        nanos: (ms % 1_000) as i32 * 1_000_000,
+    }
 }

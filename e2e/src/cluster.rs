@@ -67,9 +67,19 @@ impl ClusterBuilder {
     #[must_use]
     pub fn launch(self) -> Cluster {
         let server = TestServer::start_with(&self.server_settings);
-        let folder = tempfile::Builder::new().prefix("tidemill-e2e-").tempdir().expect("a folder for the logs");
+        let folder = tempfile::Builder::new()
+            .prefix("tidemill-e2e-")
+            .tempdir()
+            .expect("a folder for the logs");
         let journal = Journal::new(folder.path().join("journal"));
-        let mut cluster = Cluster { instances: Vec::new(), handlers: 0, settings: self.settings, journal, folder, server };
+        let mut cluster = Cluster {
+            instances: Vec::new(),
+            handlers: 0,
+            settings: self.settings,
+            journal,
+            folder,
+            server,
+        };
         for (role, count) in self.counts {
             for number in 0..count {
                 let instance = cluster.instance(role, number);
@@ -119,9 +129,18 @@ impl Cluster {
     /// So many processes of each role; a lease of 2 s, so that tests are quick.
     #[must_use]
     pub fn of(gateways: usize, workers: usize, results: usize) -> ClusterBuilder {
-        let counts = [(Role::Gateway, gateways), (Role::Worker, workers), (Role::Results, results)];
+        let counts = [
+            (Role::Gateway, gateways),
+            (Role::Worker, workers),
+            (Role::Results, results),
+        ];
         let settings = Vec::new();
-        ClusterBuilder { counts, settings, server_settings: Vec::new() }.set("rules.lease_ttl", "2s")
+        ClusterBuilder {
+            counts,
+            settings,
+            server_settings: Vec::new(),
+        }
+        .set("rules.lease_ttl", "2s")
     }
 
     fn instance(&self, role: Role, number: usize) -> Instance {
@@ -156,7 +175,9 @@ impl Cluster {
     /// The n-th process of a role.
     pub fn get(&mut self, role: Role, number: usize) -> &mut Instance {
         let mut of_role = self.instances.iter_mut().filter(|instance| instance.role == role);
-        of_role.nth(number).unwrap_or_else(|| panic!("there is no {role} {number}"))
+        of_role
+            .nth(number)
+            .unwrap_or_else(|| panic!("there is no {role} {number}"))
     }
 
     /// All of them.
@@ -166,22 +187,38 @@ impl Cluster {
     }
 
     fn ports(&self, role: Role) -> Vec<u16> {
-        self.instances.iter().filter(|instance| instance.role == role).map(|instance| instance.port).collect()
+        self.instances
+            .iter()
+            .filter(|instance| instance.role == role)
+            .map(|instance| instance.port)
+            .collect()
     }
 
     /// A client of all its replicas.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(&self.ports(Role::Gateway), &self.ports(Role::Worker), &self.ports(Role::Results))
+        Client::new(
+            &self.ports(Role::Gateway),
+            &self.ports(Role::Worker),
+            &self.ports(Role::Results),
+        )
     }
 
     /// Starts a handler process that tries these workers, by number, in turn.
     pub fn handler(&mut self, options: &HandlerOptions, workers: &[usize]) -> Process {
         let ports = self.ports(Role::Worker);
-        let urls: Vec<String> = workers.iter().map(|&number| format!("http://127.0.0.1:{}", ports[number])).collect();
+        let urls: Vec<String> = workers
+            .iter()
+            .map(|&number| format!("http://127.0.0.1:{}", ports[number]))
+            .collect();
         let name = format!("handler-{}", self.handlers);
         self.handlers += 1;
-        options.start(&name, &urls, self.journal.path(), &self.folder.path().join(format!("{name}.log")))
+        options.start(
+            &name,
+            &urls,
+            self.journal.path(),
+            &self.folder.path().join(format!("{name}.log")),
+        )
     }
 
     /// What the handler processes ran.
@@ -228,7 +265,10 @@ impl Drop for Cluster {
         for entry in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
             let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
-            let tail = lines.iter().skip(lines.len().saturating_sub(30)).map(|line| line.get(..400).unwrap_or(line));
+            let tail = lines
+                .iter()
+                .skip(lines.len().saturating_sub(30))
+                .map(|line| line.get(..400).unwrap_or(line));
             eprintln!("--- {}", entry.file_name().display());
             tail.for_each(|line| eprintln!("{line}"));
         }
@@ -248,7 +288,11 @@ impl Instance {
         let (name, admin) = (self.name.clone(), self.admin);
         until(&format!("{name} is ready"), LIMIT, async || {
             let ended = self.process.as_mut().and_then(Process::ended);
-            assert!(ended.is_none(), "{name} ended while it started: {ended:?}\n{}", self.log());
+            assert!(
+                ended.is_none(),
+                "{name} ended while it started: {ended:?}\n{}",
+                self.log()
+            );
             matches!(get(admin, "/readyz").await, Ok((200, _))).then_some(())
         })
         .await;
@@ -268,7 +312,13 @@ impl Instance {
     pub async fn wait_clean_end(&mut self) {
         let mut process = self.process.take().expect("it runs");
         let status = process.wait(Duration::from_secs(40)).await;
-        assert_eq!(status.code(), Some(0), "{} ended with {status}:\n{}", self.name, self.log());
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "{} ended with {status}:\n{}",
+            self.name,
+            self.log()
+        );
     }
 
     /// Everything it has logged in all its lives.

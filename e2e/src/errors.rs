@@ -30,7 +30,10 @@ impl Refusal {
     pub fn of(status: &Status) -> Self {
         let details = status.get_error_details();
         let info = details.error_info();
-        let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+        let violations = details
+            .bad_request()
+            .map(|bad| bad.field_violations.as_slice())
+            .unwrap_or_default();
         let mut fields: Vec<String> = violations.iter().map(|violation| violation.field.clone()).collect();
         fields.sort();
         Self {
@@ -55,4 +58,66 @@ impl Refusal {
 pub(crate) fn is_retryable(status: &Status) -> bool {
     let refusal = Refusal::of(status);
     refusal.reason.is_empty() || matches!(refusal.code, Code::Unavailable | Code::DeadlineExceeded)
+}
+
+/// What must be said of a call that is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// The code.
+    pub code: Code,
+    /// The reason.
+    pub reason: &'a str,
+    /// The fields that break a rule.
+    pub fields: &'a [&'a str],
+    /// Changes something, so its error must say `outcome=not_applied`.
+    pub mutating: bool,
+}
+
+impl<'a> Expected<'a> {
+    /// A mutating call with these bad fields.
+    #[must_use]
+    pub fn invalid(fields: &'a [&'a str]) -> Self {
+        Self {
+            code: Code::InvalidArgument,
+            reason: "INVALID_REQUEST",
+            fields,
+            mutating: true,
+        }
+    }
+
+    /// The same for a call that only reads.
+    #[must_use]
+    pub fn reading(self) -> Self {
+        Self {
+            mutating: false,
+            ..self
+        }
+    }
+
+    /// Checks a call.
+    pub async fn of<T>(self, what: &str, call: impl Future<Output = Result<T, Status>>) -> Refusal {
+        let refusal = match call.await {
+            Ok(_) => panic!("{what}: was not refused"),
+            Err(status) => Refusal::of(&status),
+        };
+        self.check(what, &refusal);
+        refusal
+    }
+
+    /// Checks a refusal.
+    pub fn check(self, what: &str, refusal: &Refusal) {
+        let mut fields = self.fields.to_vec();
+        fields.sort_unstable();
+        assert_eq!(
+            (refusal.code, refusal.reason.as_str()),
+            (self.code, self.reason),
+            "{what}: {refusal:?}"
+        );
+        assert_eq!(refusal.fields, fields, "{what}: {refusal:?}");
+        assert_eq!(refusal.domain, "tidemill.dev", "{what}: {refusal:?}");
+        assert!(!refusal.message.is_empty(), "{what}: {refusal:?}");
+        if self.mutating {
+            assert_eq!(refusal.outcome(), "not_applied", "{what}: {refusal:?}");
+        }
+    }
 }

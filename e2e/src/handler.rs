@@ -45,12 +45,21 @@ impl HandlerOptions {
     #[must_use]
     pub fn start(&self, name: &str, urls: &[String], journal: &Path, log: &Path) -> Process {
         let mut command = Command::new(binary("handler"));
-        let lists = [("--worker", urls), ("--kind", self.kinds.as_slice()), ("--queue", self.queues.as_slice())];
-        for (flag, value) in lists.iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value))) {
+        let lists = [
+            ("--worker", urls),
+            ("--kind", self.kinds.as_slice()),
+            ("--queue", self.queues.as_slice()),
+        ];
+        for (flag, value) in lists
+            .iter()
+            .flat_map(|(flag, values)| values.iter().map(move |value| (flag, value)))
+        {
             command.args([*flag, value.as_str()]);
         }
         let (credits, grace) = (self.credits.to_string(), self.grace.as_millis().to_string());
-        command.args(["--credits", &credits, "--grace-ms", &grace, "--name", name, "--journal"]).arg(journal);
+        command
+            .args(["--credits", &credits, "--grace-ms", &grace, "--name", name, "--journal"])
+            .arg(journal);
         if self.stubborn {
             command.arg("--stubborn");
         }
@@ -97,7 +106,10 @@ impl Journal {
     pub fn entries(&self) -> Vec<Entry> {
         let text = fs::read_to_string(&self.0).unwrap_or_default();
         let complete = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        complete.lines().map(|line| parse(line).unwrap_or_else(|| panic!("journal line: {line}"))).collect()
+        complete
+            .lines()
+            .map(|line| parse(line).unwrap_or_else(|| panic!("journal line: {line}")))
+            .collect()
     }
 
     /// All lines of one kind.
@@ -110,8 +122,18 @@ impl Journal {
 
     /// Waits for the n-th (from 1) line of a kind about a task.
     pub async fn wait_for(&self, what: &str, task_id: &str, n: usize, limit: Duration) -> Entry {
-        let found = async || self.of(what).into_iter().filter(|entry| entry.task_id == task_id).nth(n - 1);
-        until(&format!("`{what}` number {n} of {task_id} in the journal"), limit, found).await
+        let found = async || {
+            self.of(what)
+                .into_iter()
+                .filter(|entry| entry.task_id == task_id)
+                .nth(n - 1)
+        };
+        until(
+            &format!("`{what}` number {n} of {task_id} in the journal"),
+            limit,
+            found,
+        )
+        .await
     }
 
     /// The executions; panics if one (task, attempt) or (task, fence) was run twice.
@@ -120,8 +142,14 @@ impl Journal {
         let starts = self.of("start");
         let (mut attempts, mut fences) = (HashSet::new(), HashSet::new());
         for start in &starts {
-            assert!(attempts.insert((&start.task_id, start.attempt)), "an attempt was run twice: {start:?}");
-            assert!(fences.insert((&start.task_id, start.fence)), "a lease was run twice: {start:?}");
+            assert!(
+                attempts.insert((&start.task_id, start.attempt)),
+                "an attempt was run twice: {start:?}"
+            );
+            assert!(
+                fences.insert((&start.task_id, start.fence)),
+                "a lease was run twice: {start:?}"
+            );
         }
         starts
     }

@@ -33,7 +33,7 @@ mod watch;
 
 pub use client::{Client, duration, key, payload, request, text_of};
 pub use cluster::{Cluster, ClusterBuilder, Instance, Role, environment};
-pub use errors::Refusal;
+pub use errors::{Expected, Refusal};
 pub use handler::{Entry, HandlerOptions, Journal};
 pub use http::get;
 pub use load::Load;

@@ -47,7 +47,11 @@ impl Load {
                 }
             });
         }
-        Self { producers: tasks, acknowledged, total }
+        Self {
+            producers: tasks,
+            acknowledged,
+            total,
+        }
     }
 
     /// Waits until so many are acknowledged.

@@ -23,7 +23,12 @@ impl Process {
     #[must_use]
     pub fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
         let child = Self::start(name, &mut command, log);
-        Self { name: name.to_owned(), child, log: log.to_owned(), own_group: false }
+        Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+            own_group: false,
+        }
     }
 
     /// As [`Process::spawn`], but as the leader of a process group, as a shell starts a foreground job: [`Process::signal_group`] is
@@ -31,11 +36,20 @@ impl Process {
     #[must_use]
     pub fn spawn_group(name: &str, mut command: Command, log: &Path) -> Self {
         let child = Self::start(name, command.process_group(0), log);
-        Self { name: name.to_owned(), child, log: log.to_owned(), own_group: true }
+        Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+            own_group: true,
+        }
     }
 
     fn start(name: &str, command: &mut Command, log: &Path) -> Child {
-        let file = fs::OpenOptions::new().create(true).append(true).open(log).expect("the log is opened");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("the log is opened");
         let both = file.try_clone().expect("the log is shared");
         let spawned = command.stdin(Stdio::null()).stdout(both).stderr(file).spawn();
         spawned.unwrap_or_else(|error| panic!("{name}: {command:?} does not start: {error}"))
@@ -82,7 +96,12 @@ impl Process {
             if let Some(status) = self.ended() {
                 return status;
             }
-            assert!(begun.elapsed() < limit, "{} does not end within {limit:?}:\n{}", self.name, self.log());
+            assert!(
+                begun.elapsed() < limit,
+                "{} does not end within {limit:?}:\n{}",
+                self.name,
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -108,7 +127,9 @@ pub fn signal(name: &str, target: &str) {
 }
 
 fn send(name: &str, target: &str) -> bool {
-    let shell = Command::new("sh").args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target]).status();
+    let shell = Command::new("sh")
+        .args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target])
+        .status();
     shell.is_ok_and(|status| status.success())
 }
 
@@ -119,15 +140,27 @@ pub fn binary(name: &str) -> PathBuf {
     let path = named.unwrap_or_else(|| {
         let test = std::env::current_exe().expect("the test knows its own path");
         // target/debug/deps/<test> → target/debug/<name>
-        let folder = test.parent().filter(|folder| folder.file_name() != Some(OsStr::new("deps")));
-        folder.or_else(|| test.parent()?.parent()).expect("a target folder").join(name)
+        let folder = test
+            .parent()
+            .filter(|folder| folder.file_name() != Some(OsStr::new("deps")));
+        folder
+            .or_else(|| test.parent()?.parent())
+            .expect("a target folder")
+            .join(name)
     });
     let package = if name == "tidemill" { "tidemill" } else { "tidemill-e2e" };
-    assert!(path.is_file(), "{} is missing: run `cargo build -p {package}` first", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build -p {package}` first",
+        path.display()
+    );
     path
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's own switch, not configuration of a service")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's own switch, not configuration of a service"
+)]
 fn test_binary() -> Option<PathBuf> {
     std::env::var_os("TIDEMILL_TEST_BINARY").map(PathBuf::from)
 }

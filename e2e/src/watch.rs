@@ -42,7 +42,10 @@ async fn follow(
     seen: &mut impl FnMut(&TaskEvent),
 ) -> Result<(), Status> {
     let after_sequence = log.last().map_or(0, |event| event.sequence);
-    let request = WatchResultRequest { task_id: task_id.to_owned(), after_sequence };
+    let request = WatchResultRequest {
+        task_id: task_id.to_owned(),
+        after_sequence,
+    };
     let mut stream = client.results(replica).watch_result(request).await?.into_inner();
     while let Some(message) = stream.message().await? {
         let event = message.event.expect("a watch sends events");
@@ -50,7 +53,10 @@ async fn follow(
         log.push(event);
     }
     let last = log.last().and_then(|event| event.event.as_ref());
-    assert!(matches!(last, Some(Event::Result(_))), "the stream of {task_id} ended OK without a result: {last:?}");
+    assert!(
+        matches!(last, Some(Event::Result(_))),
+        "the stream of {task_id} ended OK without a result: {last:?}"
+    );
     Ok(())
 }
 
@@ -59,7 +65,10 @@ pub fn check_log(log: &[TaskEvent]) -> &TaskResult {
     let numbers: Vec<i64> = log.iter().map(|event| event.sequence).collect();
     let whole: Vec<i64> = (1..).take(log.len()).collect();
     assert_eq!(numbers, whole, "numbers are missing, doubled or out of order: {log:?}");
-    let results = log.iter().filter(|event| matches!(event.event, Some(Event::Result(_)))).count();
+    let results = log
+        .iter()
+        .filter(|event| matches!(event.event, Some(Event::Result(_))))
+        .count();
     assert_eq!(results, 1, "a task has one result: {log:?}");
     match log.last().and_then(|event| event.event.as_ref()) {
         Some(Event::Result(result)) => result,
@@ -74,7 +83,11 @@ pub fn state_changes(log: &[TaskEvent]) -> Vec<(TaskState, StateCause, i64)> {
         Some(Event::StateChanged(StateChanged { state, cause })) => {
             let time = event.time.expect("an event has a time");
             let ms = time.seconds * 1_000 + i64::from(time.nanos) / 1_000_000;
-            Some((TaskState::try_from(*state).unwrap(), StateCause::try_from(*cause).unwrap(), ms))
+            Some((
+                TaskState::try_from(*state).unwrap(),
+                StateCause::try_from(*cause).unwrap(),
+                ms,
+            ))
         }
         _ => None,
     });

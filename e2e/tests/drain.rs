@@ -10,7 +10,11 @@ async fn assert_uncharged(client: &Client, tasks: &[String]) {
         let (log, _) = watch_from(client, task_id, 0, |_| {}).await;
         assert_eq!(check_log(&log).state(), TaskState::Succeeded);
         let task = client.task(task_id).await;
-        assert_eq!((task.attempt, task.crashes, task.failures, task.releases), (1, 0, 0, 0), "{log:?}");
+        assert_eq!(
+            (task.attempt, task.crashes, task.failures, task.releases),
+            (1, 0, 0, 0),
+            "{log:?}"
+        );
     }
 }
 
@@ -58,7 +62,10 @@ async fn a_worker_role_lets_what_is_short_finish() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_process_that_is_told_to_stop_is_not_charged() {
     let mut cluster = Cluster::of(1, 1, 1).start().await;
-    let options = HandlerOptions { grace: Duration::from_millis(200), ..HandlerOptions::new(&["stuck-once"]) };
+    let options = HandlerOptions {
+        grace: Duration::from_millis(200),
+        ..HandlerOptions::new(&["stuck-once"])
+    };
     let mut first = cluster.handler(&options, &[0]);
     let tasks = enqueue(&cluster, "stuck-once", "hello", 5).await;
     let _second = cluster.handler(&HandlerOptions::new(&["stuck-once"]), &[0]);
@@ -68,7 +75,11 @@ async fn a_handler_process_that_is_told_to_stop_is_not_charged() {
 
     assert_uncharged(&cluster.client(), &tasks).await;
     for task_id in &tasks {
-        assert_eq!(cluster.client().task(task_id).await.fence, 2, "leased twice, one attempt");
+        assert_eq!(
+            cluster.client().task(task_id).await.fence,
+            2,
+            "leased twice, one attempt"
+        );
     }
     cluster.stop().await;
     cluster.check_logs(true);
@@ -76,17 +87,32 @@ async fn a_handler_process_that_is_told_to_stop_is_not_charged() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_role_ends_when_told_with_streams_open() {
-    let mut cluster = Cluster::of(1, 1, 1).set("worker.drain_grace", "1s").set("shutdown.grace", "5s").start().await;
+    let mut cluster = Cluster::of(1, 1, 1)
+        .set("worker.drain_grace", "1s")
+        .set("shutdown.grace", "5s")
+        .start()
+        .await;
     let _handler = cluster.handler(&HandlerOptions::new(&["stuck"]), &[0]);
     let tasks = enqueue(&cluster, "stuck", "", 1).await;
     let client = cluster.client();
-    let watched = tidemill_proto::v1::WatchResultRequest { task_id: tasks[0].clone(), after_sequence: 0 };
+    let watched = tidemill_proto::v1::WatchResultRequest {
+        task_id: tasks[0].clone(),
+        after_sequence: 0,
+    };
     let mut watch = client.results(0).watch_result(watched).await.unwrap().into_inner();
     assert!(watch.message().await.unwrap().is_some());
     cluster.stop().await;
     // The watcher is told, in the words of the contract.
-    let end = async { while watch.message().await?.is_some() {} Ok::<(), tonic::Status>(()) }.await;
+    let end = async {
+        while watch.message().await?.is_some() {}
+        Ok::<(), tonic::Status>(())
+    }
+    .await;
     let refusal = tidemill_e2e::Refusal::of(&end.unwrap_err());
-    assert_eq!((refusal.code, refusal.reason.as_str()), (tonic::Code::Unavailable, "DRAINING"), "{refusal:?}");
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (tonic::Code::Unavailable, "DRAINING"),
+        "{refusal:?}"
+    );
     cluster.check_logs(true);
 }

@@ -13,7 +13,10 @@ async fn another_handler_finishes_what_a_killed_one_had() {
     let options = HandlerOptions::new(&["stuck-once"]);
     let mut handlers = [cluster.handler(&options, &[0]), cluster.handler(&options, &[0])];
     let client = cluster.client();
-    let task_id = client.enqueue(request("stuck-once", "hello", &key("killed"))).await.task_id;
+    let task_id = client
+        .enqueue(request("stuck-once", "hello", &key("killed")))
+        .await
+        .task_id;
     let first = cluster.journal().wait_for("start", &task_id, 1, LIMIT).await;
 
     let victim = handlers.iter_mut().find(|handler| handler.pid() == first.pid).unwrap();
@@ -23,8 +26,16 @@ async fn another_handler_finishes_what_a_killed_one_had() {
     let took = killed.elapsed();
 
     assert_eq!(check_log(&log).state(), TaskState::Succeeded);
-    assert!(took < LEASE + Duration::from_secs(2), "the task was finished {took:?} after the kill");
-    assert!(state_changes(&log).iter().any(|(_, cause, _)| *cause == StateCause::Crashed), "{log:?}");
+    assert!(
+        took < LEASE + Duration::from_secs(2),
+        "the task was finished {took:?} after the kill"
+    );
+    assert!(
+        state_changes(&log)
+            .iter()
+            .any(|(_, cause, _)| *cause == StateCause::Crashed),
+        "{log:?}"
+    );
     let task = client.task(&task_id).await;
     assert_eq!((task.attempt, task.crashes, task.failures, task.releases), (2, 1, 0, 0));
     let runs = cluster.journal().executions();

@@ -8,7 +8,10 @@ async fn a_late_settle_is_refused() {
     let mut cluster = Cluster::of(1, 1, 1).start().await;
     let client = cluster.client();
     // Stubborn: says its settle even if it was told that the lease is lost.
-    let stubborn = HandlerOptions { stubborn: true, ..HandlerOptions::new(&["slow"]) };
+    let stubborn = HandlerOptions {
+        stubborn: true,
+        ..HandlerOptions::new(&["slow"])
+    };
     let paused = cluster.handler(&stubborn, &[0]);
     let task_id = client.enqueue(request("slow", "1500", &key("paused"))).await.task_id;
     cluster.journal().wait_for("start", &task_id, 1, LIMIT).await;
@@ -20,12 +23,18 @@ async fn a_late_settle_is_refused() {
     assert_eq!((second.attempt, second.pid), (2, other.pid()));
     paused.signal("CONT");
     let refused = cluster.journal().wait_for("refused", &task_id, 1, LIMIT).await;
-    assert_eq!((refused.attempt, refused.pid, refused.note.as_str()), (1, paused.pid(), "LEASE_LOST"));
+    assert_eq!(
+        (refused.attempt, refused.pid, refused.note.as_str()),
+        (1, paused.pid(), "LEASE_LOST")
+    );
 
     let (log, _) = watch_from(&client, &task_id, 0, |_| {}).await;
     let result = check_log(&log);
     assert_eq!(result.state(), TaskState::Succeeded);
-    assert_eq!(text_of(result.output.as_ref()), format!("attempt 2 pid {}", other.pid()));
+    assert_eq!(
+        text_of(result.output.as_ref()),
+        format!("attempt 2 pid {}", other.pid())
+    );
     let task = client.task(&task_id).await;
     assert_eq!((task.attempt, task.crashes, task.failures), (2, 1, 0));
     assert_eq!(cluster.journal().executions().len(), 2);

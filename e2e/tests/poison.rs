@@ -23,8 +23,15 @@ async fn a_task_that_kills_its_handlers_is_given_up() {
     let (log, _) = watch_from(&client, &task_id, 0, |_| {}).await;
     let result = check_log(&log);
     assert_eq!(result.state(), TaskState::Failed);
-    assert_eq!(result.error.as_ref().unwrap().reason(), ErrorReason::CrashLimit, "{result:?}");
-    let crashed = state_changes(&log).iter().filter(|(_, cause, _)| *cause == StateCause::Crashed).count();
+    assert_eq!(
+        result.error.as_ref().unwrap().reason(),
+        ErrorReason::CrashLimit,
+        "{result:?}"
+    );
+    let crashed = state_changes(&log)
+        .iter()
+        .filter(|(_, cause, _)| *cause == StateCause::Crashed)
+        .count();
     assert_eq!(crashed, 2, "the third crash is the end: {log:?}");
     let task = client.task(&task_id).await;
     assert_eq!((task.attempt, task.crashes, task.failures), (3, 3, 0));
@@ -34,7 +41,10 @@ async fn a_task_that_kills_its_handlers_is_given_up() {
     assert_eq!(client.result(&healthy).await.state(), TaskState::Succeeded);
     assert_eq!(handler.ended(), None);
     assert_eq!(cluster.journal().executions().len(), 4);
-    until("it is among the dead letters", LIMIT, async || (client.queue("default").await.failed == 1).then_some(())).await;
+    until("it is among the dead letters", LIMIT, async || {
+        (client.queue("default").await.failed == 1).then_some(())
+    })
+    .await;
     cluster.stop().await;
     cluster.check_logs(true);
 }

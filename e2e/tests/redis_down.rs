@@ -18,11 +18,18 @@ fn assert_unavailable<T: std::fmt::Debug>(call: &str, begun: Instant, answer: Re
     let took = begun.elapsed();
     let refusal = Refusal::of(&answer.expect_err(call));
     assert!(took < DEADLINE + Duration::from_secs(1), "{call} took {took:?}");
-    assert_eq!((refusal.code, refusal.reason.as_str()), (Code::Unavailable, "STORE_UNAVAILABLE"), "{call}: {refusal:?}");
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (Code::Unavailable, "STORE_UNAVAILABLE"),
+        "{call}: {refusal:?}"
+    );
     assert!(refusal.retry_after.is_some(), "{call}: {refusal:?}");
     assert_eq!(refusal.domain, "tidemill.dev");
     if mutating {
-        assert!(matches!(refusal.outcome(), "not_applied" | "unknown"), "{call}: {refusal:?}");
+        assert!(
+            matches!(refusal.outcome(), "not_applied" | "unknown"),
+            "{call}: {refusal:?}"
+        );
     }
 }
 
@@ -38,25 +45,47 @@ async fn an_outage_is_told_and_survived() {
     // Twice: the first call after the loss, and one when the loss is known.
     for _ in 0..2 {
         let begun = Instant::now();
-        let answer = client.gateway(0).enqueue(within(request("quick", "during", &key("down")))).await;
+        let answer = client
+            .gateway(0)
+            .enqueue(within(request("quick", "during", &key("down"))))
+            .await;
         assert_unavailable("Enqueue", begun, answer, true);
         let begun = Instant::now();
-        let answer = client.results(0).get_result(within(GetResultRequest { task_id: before.clone(), wait: None })).await;
+        let answer = client
+            .results(0)
+            .get_result(within(GetResultRequest {
+                task_id: before.clone(),
+                wait: None,
+            }))
+            .await;
         assert_unavailable("GetResult", begun, answer, false);
         let begun = Instant::now();
-        let answer = client.admin(0).get_task(within(GetTaskRequest { task_id: before.clone() })).await;
+        let answer = client
+            .admin(0)
+            .get_task(within(GetTaskRequest {
+                task_id: before.clone(),
+            }))
+            .await;
         assert_unavailable("GetTask", begun, answer, false);
         let begun = Instant::now();
-        let lease = LeaseTasksRequest { kinds: vec!["other".to_owned()], ..Default::default() };
+        let lease = LeaseTasksRequest {
+            kinds: vec!["other".to_owned()],
+            ..Default::default()
+        };
         let answer = client.worker(0).lease_tasks(within(lease)).await;
         assert_unavailable("LeaseTasks", begun, answer, true);
     }
     for instance in cluster.instances() {
         let (role, admin) = (instance.role, instance.admin);
-        let told = async || matches!(get(admin, "/readyz").await, Ok((503, body)) if body.contains("redis")).then_some(());
+        let told =
+            async || matches!(get(admin, "/readyz").await, Ok((503, body)) if body.contains("redis")).then_some(());
         until(&format!("{role} is not ready"), LIMIT, told).await;
         assert_eq!(get(admin, "/livez").await.unwrap().0, 200, "{role} is alive");
-        assert_eq!(get(admin, "/metrics").await.unwrap().0, 200, "{role} answers the scraper");
+        assert_eq!(
+            get(admin, "/metrics").await.unwrap().0,
+            200,
+            "{role} answers the scraper"
+        );
     }
 
     cluster.server.resume();

@@ -10,7 +10,10 @@ async fn refused(folder: &Path, role: &str, settings: &[(&str, &str)]) -> (Optio
     let mut command = Command::new(binary("tidemill"));
     command.arg(role);
     for key in ["listen", "admin_listen"] {
-        command.env(environment(&format!("{role}.{key}")), format!("127.0.0.1:{}", free_port()));
+        command.env(
+            environment(&format!("{role}.{key}")),
+            format!("127.0.0.1:{}", free_port()),
+        );
     }
     command.envs(settings.iter().map(|(key, value)| (environment(key), *value)));
     let mut process = Process::spawn(role, command, &folder.join(format!("{role}-{}.log", free_port())));
@@ -22,13 +25,27 @@ async fn refused(folder: &Path, role: &str, settings: &[(&str, &str)]) -> (Optio
 async fn a_server_that_cannot_keep_the_promise_is_refused() {
     let folder = TempDir::new().unwrap();
     let cases: [(&[(&str, &str)], &[&str]); 4] = [
-        (&[("maxmemory-policy", "allkeys-lru")], &["CONFIG SET maxmemory-policy noeviction"]),
-        (&[("appendfsync", "everysec")], &["CONFIG SET appendfsync always", "strict"]),
+        (
+            &[("maxmemory-policy", "allkeys-lru")],
+            &["CONFIG SET maxmemory-policy noeviction"],
+        ),
+        (
+            &[("appendfsync", "everysec")],
+            &["CONFIG SET appendfsync always", "strict"],
+        ),
         (&[("appendonly", "no")], &["CONFIG SET appendonly yes"]),
         // All that is wrong is said at once.
         (
-            &[("maxmemory-policy", "volatile-lru"), ("appendfsync", "no"), ("maxmemory", "0")],
-            &["CONFIG SET maxmemory-policy noeviction", "CONFIG SET appendfsync always", "CONFIG SET maxmemory"],
+            &[
+                ("maxmemory-policy", "volatile-lru"),
+                ("appendfsync", "no"),
+                ("maxmemory", "0"),
+            ],
+            &[
+                "CONFIG SET maxmemory-policy noeviction",
+                "CONFIG SET appendfsync always",
+                "CONFIG SET maxmemory",
+            ],
         ),
     ];
     for (settings, mends) in cases {
@@ -37,10 +54,17 @@ async fn a_server_that_cannot_keep_the_promise_is_refused() {
             let (code, log) = refused(folder.path(), role, &[("redis.url", &server.url())]).await;
             assert_eq!(code, Some(78), "{role} with {settings:?}: {log}");
             for mend in mends {
-                assert!(log.contains(mend), "`{mend}` is not said by {role} with {settings:?}: {log}");
+                assert!(
+                    log.contains(mend),
+                    "`{mend}` is not said by {role} with {settings:?}: {log}"
+                );
             }
         }
-        assert_eq!(server.ask("DBSIZE").as_deref(), Some(":0"), "a refused process leaves no trace");
+        assert_eq!(
+            server.ask("DBSIZE").as_deref(),
+            Some(":0"),
+            "a refused process leaves no trace"
+        );
     }
 }
 
@@ -59,7 +83,10 @@ async fn a_busy_port_is_named_by_its_key() {
     ] {
         let (code, log) = refused(folder.path(), role, &[("redis.url", &server.url()), (key, &address)]).await;
         assert!(code.is_some_and(|code| code != 0), "{role}: {code:?}");
-        assert!(log.contains(key) && log.contains(&address), "{role} does not name `{key}` and {address}: {log}");
+        assert!(
+            log.contains(key) && log.contains(&address),
+            "{role} does not name `{key}` and {address}: {log}"
+        );
     }
 }
 
@@ -67,9 +94,15 @@ async fn a_busy_port_is_named_by_its_key() {
 async fn wrong_configuration_is_named() {
     let folder = TempDir::new().unwrap();
     let cases: [(&[(&str, &str)], &[&str]); 4] = [
-        (&[("redis.ulr", "redis://localhost")], &["TIDEMILL_REDIS_ULR", "TIDEMILL_REDIS_URL"]),
+        (
+            &[("redis.ulr", "redis://localhost")],
+            &["TIDEMILL_REDIS_ULR", "TIDEMILL_REDIS_URL"],
+        ),
         (&[("redis.url", "http://localhost")], &["redis.url"]),
-        (&[("rules.crash_limit", "0"), ("defaults.max_attempts", "101")], &["rules.crash_limit", "defaults.max_attempts"]),
+        (
+            &[("rules.crash_limit", "0"), ("defaults.max_attempts", "101")],
+            &["rules.crash_limit", "defaults.max_attempts"],
+        ),
         (&[("tls.cert", "/nonexistent.pem")], &["tls.key"]),
     ];
     for (settings, names) in cases {

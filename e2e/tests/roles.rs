@@ -11,18 +11,34 @@ async fn two_of_each_role_do_the_whole_job() {
     for number in 0..20 {
         let text = format!("task {number}");
         let mut gateway = client.gateway(number);
-        let stored = gateway.enqueue(request("quick", &text, &key("roles"))).await.unwrap().into_inner();
+        let stored = gateway
+            .enqueue(request("quick", &text, &key("roles")))
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!((stored.state(), stored.deduplicated), (TaskState::Queued, false));
 
         // One replica streams, the other answers.
         let (log, _) = watch_from(&client, &stored.task_id, number, |_| {}).await;
         let result = check_log(&log);
-        assert_eq!((result.state(), text_of(result.output.as_ref())), (TaskState::Succeeded, text.as_str()));
-        let changes: Vec<_> = state_changes(&log).into_iter().map(|(state, cause, _)| (state, cause)).collect();
-        let usual = [(TaskState::Queued, StateCause::Enqueued), (TaskState::Running, StateCause::Leased)];
+        assert_eq!(
+            (result.state(), text_of(result.output.as_ref())),
+            (TaskState::Succeeded, text.as_str())
+        );
+        let changes: Vec<_> = state_changes(&log)
+            .into_iter()
+            .map(|(state, cause, _)| (state, cause))
+            .collect();
+        let usual = [
+            (TaskState::Queued, StateCause::Enqueued),
+            (TaskState::Running, StateCause::Leased),
+        ];
         assert_eq!(changes, usual);
         let answer = client.result(&stored.task_id).await;
-        assert_eq!((answer.state(), answer.attempt, text_of(answer.output.as_ref())), (TaskState::Succeeded, 1, text.as_str()));
+        assert_eq!(
+            (answer.state(), answer.attempt, text_of(answer.output.as_ref())),
+            (TaskState::Succeeded, 1, text.as_str())
+        );
         assert_eq!(answer.last_sequence, 3);
     }
     // Each handler process hung on a worker of its own; between them each task ran once.

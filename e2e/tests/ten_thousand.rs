@@ -11,13 +11,23 @@ const BATCH: usize = 500;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_tasks_are_each_run_once() {
     let mut cluster = Cluster::of(2, 2, 2).start().await;
-    let options = HandlerOptions { credits: 64, ..HandlerOptions::new(&["quick"]) };
+    let options = HandlerOptions {
+        credits: 64,
+        ..HandlerOptions::new(&["quick"])
+    };
     let mut handlers = [0, 1, 0, 1].map(|worker| cluster.handler(&options, &[worker, 1 - worker]));
     let client = cluster.client();
     let mut stored = HashSet::new();
     for batch in 0..TASKS / BATCH {
-        let requests = (0..BATCH).map(|number| request("quick", &format!("{batch}/{number}"), &key("many"))).collect();
-        let answer = client.gateway(batch).batch_enqueue(BatchEnqueueRequest { requests }).await.unwrap().into_inner();
+        let requests = (0..BATCH)
+            .map(|number| request("quick", &format!("{batch}/{number}"), &key("many")))
+            .collect();
+        let answer = client
+            .gateway(batch)
+            .batch_enqueue(BatchEnqueueRequest { requests })
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(answer.outcomes.len(), BATCH);
         for outcome in answer.outcomes {
             match outcome.outcome {

@@ -22,9 +22,16 @@ async fn a_handler_keeps_its_tasks_when_its_worker_role_is_killed() {
     for task_id in &tasks {
         let (log, _) = watch_from(&client, task_id, 0, |_| {}).await;
         assert_eq!(check_log(&log).state(), TaskState::Succeeded);
-        assert_eq!(state_changes(&log).len(), 2, "enqueued, leased, and nothing more: {log:?}");
+        assert_eq!(
+            state_changes(&log).len(),
+            2,
+            "enqueued, leased, and nothing more: {log:?}"
+        );
         let task = client.task(task_id).await;
-        assert_eq!((task.attempt, task.crashes, task.failures, task.releases, task.fence), (1, 0, 0, 0, 1));
+        assert_eq!(
+            (task.attempt, task.crashes, task.failures, task.releases, task.fence),
+            (1, 0, 0, 0, 1)
+        );
     }
     let runs = cluster.journal().executions();
     assert_eq!(runs.len(), tasks.len());

@@ -20,7 +20,10 @@ use tokio::{sync::mpsc::UnboundedSender, time::sleep};
 
 /// Runs one attempt; the answer is its settle. `say` takes what is sent on the way.
 pub(crate) async fn run(task: Assignment, say: UnboundedSender<WorkRequest>) -> WorkRequest {
-    let numbers: Vec<u64> = text(task.payload.as_ref()).split(' ').filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<u64> = text(task.payload.as_ref())
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
     let number = |index: usize| numbers.get(index).copied().unwrap_or(0);
     match task.kind.as_str() {
         "slow" => {
@@ -34,7 +37,10 @@ pub(crate) async fn run(task: Assignment, say: UnboundedSender<WorkRequest>) -> 
             for piece in 0..number(0) {
                 sleep(Duration::from_millis(number(1))).await;
                 let report = Some(Report::OutputChunk(text_payload(format!("piece {piece}"))));
-                let report = ReportProgressRequest { lease_token: task.lease_token.clone(), report };
+                let report = ReportProgressRequest {
+                    lease_token: task.lease_token.clone(),
+                    report,
+                };
                 // Nobody listens any more only at the process's end.
                 let _ = say.send(request(Message::Progress(report)));
             }
@@ -43,7 +49,12 @@ pub(crate) async fn run(task: Assignment, say: UnboundedSender<WorkRequest>) -> 
         "flaky" if u64::try_from(task.attempt).unwrap_or(0) <= number(0) => {
             let message = format!("attempt {} fails as it shall", task.attempt);
             let lease_token = task.lease_token.clone();
-            request(Message::Fail(FailTaskRequest { lease_token, message, r#type: "Flaky".into(), ..Default::default() }))
+            request(Message::Fail(FailTaskRequest {
+                lease_token,
+                message,
+                r#type: "Flaky".into(),
+                ..Default::default()
+            }))
         }
         "crash" => std::process::abort(),
         _ => complete(&task, task.payload.clone().unwrap_or_default()),
@@ -52,7 +63,10 @@ pub(crate) async fn run(task: Assignment, say: UnboundedSender<WorkRequest>) -> 
 
 fn complete(task: &Assignment, output: Payload) -> WorkRequest {
     let lease_token = task.lease_token.clone();
-    request(Message::Complete(CompleteTaskRequest { lease_token, output: Some(output) }))
+    request(Message::Complete(CompleteTaskRequest {
+        lease_token,
+        output: Some(output),
+    }))
 }
 
 pub(crate) fn request(message: Message) -> WorkRequest {
@@ -67,5 +81,8 @@ fn text(payload: Option<&Payload>) -> &str {
 }
 
 fn text_payload(text: String) -> Payload {
-    Payload { content_type: String::new(), content: Some(Content::Text(text)) }
+    Payload {
+        content_type: String::new(),
+        content: Some(Content::Text(text)),
+    }
 }

@@ -21,7 +21,10 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut options = Self { credits: 1, ..Self::default() };
+        let mut options = Self {
+            credits: 1,
+            ..Self::default()
+        };
         while let Some(flag) = words.next() {
             if flag == "--stubborn" {
                 options.stubborn = true;
@@ -39,7 +42,8 @@ impl Options {
                 _ => return None,
             }
         }
-        let complete = !options.workers.is_empty() && !options.kinds.is_empty() && !options.journal.as_os_str().is_empty();
+        let complete =
+            !options.workers.is_empty() && !options.kinds.is_empty() && !options.journal.as_os_str().is_empty();
         complete.then_some(options)
     }
 }

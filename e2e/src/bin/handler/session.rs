@@ -61,7 +61,19 @@ impl<'a> Handler<'a> {
         let (say, said) = unbounded_channel();
         let (journal, held, jobs) = (Journal::open(&options.journal), HashMap::new(), JoinSet::new());
         let (pinged, silence) = (Instant::now(), Duration::from_secs(60));
-        Self { options, journal, held, jobs, say, said, release_at: None, leaving: false, pinged, silence, abandoned: Vec::new() }
+        Self {
+            options,
+            journal,
+            held,
+            jobs,
+            say,
+            said,
+            release_at: None,
+            leaving: false,
+            pinged,
+            silence,
+            abandoned: Vec::new(),
+        }
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -74,7 +86,11 @@ impl<'a> Handler<'a> {
         let register = Register {
             queues: self.options.queues.clone(),
             kinds: self.options.kinds.clone(),
-            credits: if self.release_at.is_some() { 0 } else { self.options.credits },
+            credits: if self.release_at.is_some() {
+                0
+            } else {
+                self.options.credits
+            },
             held: self.held.keys().cloned().collect(),
             name: self.options.name.clone(),
         };
@@ -133,7 +149,11 @@ impl<'a> Handler<'a> {
             Answer::Registered(registered) => {
                 let interval = registered.ping_interval.map_or(10, |interval| interval.seconds.max(1));
                 self.silence = Duration::from_secs(3 * interval.unsigned_abs());
-                for (_, held) in self.held.iter_mut().filter(|(token, _)| !registered.adopted.contains(token)) {
+                for (_, held) in self
+                    .held
+                    .iter_mut()
+                    .filter(|(token, _)| !registered.adopted.contains(token))
+                {
                     held.not_adopted = true;
                 }
                 // Whether they were applied is unknown; saying them again is harmless.
@@ -149,7 +169,8 @@ impl<'a> Handler<'a> {
             Answer::LeaseLost(lost) => self.lose(&lost.lease_token),
             Answer::Settled(settled) => {
                 if let Some(held) = self.held.remove(&settled.lease_token) {
-                    self.journal.write("settled", &held.assignment, &settled.state.to_string());
+                    self.journal
+                        .write("settled", &held.assignment, &settled.state.to_string());
                 }
             }
             Answer::Refused(refused) => self.refuse(&refused),
@@ -162,7 +183,15 @@ impl<'a> Handler<'a> {
         self.journal.write("start", &assignment, &assignment.kind);
         let (task, say, token) = (assignment.clone(), self.say.clone(), assignment.lease_token.clone());
         let job = self.jobs.spawn(async move { (token, kinds::run(task, say).await) });
-        self.held.insert(assignment.lease_token.clone(), Held { assignment, job, settle: None, not_adopted: false });
+        self.held.insert(
+            assignment.lease_token.clone(),
+            Held {
+                assignment,
+                job,
+                settle: None,
+                not_adopted: false,
+            },
+        );
     }
 
     fn finish(&mut self, token: String, settle: WorkRequest, send: &UnboundedSender<WorkRequest>) {
@@ -182,7 +211,11 @@ impl<'a> Handler<'a> {
         if let Some(held) = self.held.get_mut(token).filter(|held| held.settle.is_none()) {
             self.journal.write("cancel", &held.assignment, "");
             held.job.abort();
-            let release = ReleaseTaskRequest { lease_token: token.to_owned(), cancelled: true, draining: false };
+            let release = ReleaseTaskRequest {
+                lease_token: token.to_owned(),
+                cancelled: true,
+                draining: false,
+            };
             let settle = held.settle.insert(request(Message::Release(release))).clone();
             let _ = send.send(settle);
         }
@@ -205,7 +238,9 @@ impl<'a> Handler<'a> {
     }
 
     fn refuse(&mut self, refused: &tidemill_proto::v1::Refused) {
-        let Some(held) = self.held.get(&refused.lease_token) else { return };
+        let Some(held) = self.held.get(&refused.lease_token) else {
+            return;
+        };
         self.journal.write("refused", &held.assignment, &refused.reason);
         let again = refused.outcome_unknown || matches!(refused.reason.as_str(), "STORE_UNAVAILABLE" | "DRAINING");
         match held.settle.clone() {
@@ -233,7 +268,11 @@ impl<'a> Handler<'a> {
     fn release(&mut self, send: &UnboundedSender<WorkRequest>) {
         for (token, held) in self.held.iter_mut().filter(|(_, held)| held.settle.is_none()) {
             held.job.abort();
-            let release = ReleaseTaskRequest { lease_token: token.clone(), cancelled: false, draining: true };
+            let release = ReleaseTaskRequest {
+                lease_token: token.clone(),
+                cancelled: false,
+                draining: true,
+            };
             let settle = held.settle.insert(request(Message::Release(release))).clone();
             let _ = send.send(settle);
         }
@@ -246,7 +285,11 @@ async fn open(url: &str, messages: UnboundedReceiver<WorkRequest>) -> Result<Str
     #[expect(clippy::disallowed_methods, reason = "a client's own errors carry no ErrorReason")]
     let failed = |error: tonic::transport::Error| Status::unavailable(format!("{error:?}"));
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(failed)?;
-    let channel = endpoint.connect_timeout(Duration::from_secs(1)).connect().await.map_err(failed)?;
+    let channel = endpoint
+        .connect_timeout(Duration::from_secs(1))
+        .connect()
+        .await
+        .map_err(failed)?;
     let mut client = WorkerServiceClient::new(channel);
     Ok(client.work(UnboundedReceiverStream::new(messages)).await?.into_inner())
 }

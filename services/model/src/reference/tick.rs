@@ -37,7 +37,10 @@ impl ReferenceQueue {
             self.expire(now_ms, id, &mut ticked);
         }
         for id in self.work(now_ms, &mut ticked, purge_time) {
-            let failed = self.tasks.get(&id).is_some_and(|task| task.header.state == TaskState::Failed);
+            let failed = self
+                .tasks
+                .get(&id)
+                .is_some_and(|task| task.header.state == TaskState::Failed);
             ticked.purged_failed += u32::from(failed);
             self.purge(&id);
             ticked.purged += 1;

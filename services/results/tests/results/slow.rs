@@ -49,7 +49,7 @@ async fn a_client_that_takes_nothing_is_closed_and_resumes() {
 #[tokio::test]
 async fn an_idle_stream_is_not_closed_and_a_slow_one_neither() {
     let world = World::new().await;
-    let stall_timeout = HumanDuration::from_secs(2);
+    let stall_timeout = HumanDuration(Duration::from_millis(1_200));
     let replica = world
         .replica(Config {
             stall_timeout,
@@ -60,7 +60,7 @@ async fn an_idle_stream_is_not_closed_and_a_slow_one_neither() {
     let (id, token) = world.running().await;
     let mut stream = watch(&mut client, id, 0).await;
     take(&mut stream, 2).await;
-    tokio::time::sleep(Duration::from_millis(2_600)).await;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
     for _ in 0..14 {
         world.chunk(token, "x".repeat(PIECE)).await;
     }
