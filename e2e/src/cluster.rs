@@ -1,38 +1,14 @@
 //! A Redis and the role processes over it.
 
-use std::{fmt, path::PathBuf, process::Command, time::Duration};
-
 use tempfile::TempDir;
 use tidemill_test_server::{TestServer, free_port};
 
 use crate::{
     client::Client,
     handler::{HandlerOptions, Journal},
-    http::get,
-    process::{Process, binary},
-    wait::{LIMIT, until},
+    instance::{Instance, Role},
+    process::Process,
 };
-
-/// What a process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// `tidemill gateway`.
-    Gateway,
-    /// `tidemill worker`.
-    Worker,
-    /// `tidemill results`.
-    Results,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gateway => "gateway",
-            Self::Worker => "worker",
-            Self::Results => "results",
-        })
-    }
-}
 
 /// The variable that sets a key of the configuration.
 #[must_use]
@@ -110,21 +86,6 @@ pub struct Cluster {
     pub server: TestServer,
 }
 
-/// One role process: where it listens stays the same over its lives.
-#[derive(Debug)]
-pub struct Instance {
-    /// What it does.
-    pub role: Role,
-    /// Its gRPC port.
-    pub port: u16,
-    /// Its admin port.
-    pub admin: u16,
-    name: String,
-    variables: Vec<(String, String)>,
-    log: PathBuf,
-    process: Option<Process>,
-}
-
 impl Cluster {
     /// So many processes of each role; a lease of 2 s, so that tests are quick.
     #[must_use]
@@ -152,22 +113,13 @@ impl Cluster {
             ("log.format".to_owned(), "json".to_owned()),
         ];
         let all = own.iter().chain(&self.settings);
-        let mut instance = Instance {
-            role,
-            port,
-            admin,
-            name: format!("{role}-{number}"),
-            variables: all.map(|(key, value)| (environment(key), value.clone())).collect(),
-            log: self.folder.path().join(format!("{role}-{number}.log")),
-            process: None,
-        };
-        instance.start();
-        instance
+        let variables = all.map(|(key, value)| (environment(key), value.clone())).collect();
+        Instance::new(role, number, (port, admin), variables, self.folder.path())
     }
 
     /// Waits until every process that runs says that it is ready.
     pub async fn wait_ready(&mut self) {
-        for instance in self.instances.iter_mut().filter(|instance| instance.process.is_some()) {
+        for instance in self.instances.iter_mut().filter(|instance| instance.is_running()) {
             instance.wait_ready().await;
         }
     }
@@ -252,7 +204,7 @@ impl Cluster {
                 panic || (errors && line.contains("\"level\":\"ERROR\""))
             };
             let found: Vec<&str> = log.lines().filter(bad).take(10).collect();
-            assert!(found.is_empty(), "{} logged:\n{}", instance.name, found.join("\n"));
+            assert!(found.is_empty(), "{} logged:\n{}", instance.name(), found.join("\n"));
         }
     }
 }
@@ -272,58 +224,5 @@ impl Drop for Cluster {
             eprintln!("--- {}", entry.file_name().display());
             tail.for_each(|line| eprintln!("{line}"));
         }
-    }
-}
-
-impl Instance {
-    /// Starts it, again if it ended.
-    pub fn start(&mut self) {
-        let mut command = Command::new(binary("tidemill"));
-        command.arg(self.role.to_string()).envs(self.variables.iter().cloned());
-        self.process = Some(Process::spawn(&self.name, command, &self.log));
-    }
-
-    /// Waits until it says that it is ready.
-    pub async fn wait_ready(&mut self) {
-        let (name, admin) = (self.name.clone(), self.admin);
-        until(&format!("{name} is ready"), LIMIT, async || {
-            let ended = self.process.as_mut().and_then(Process::ended);
-            assert!(
-                ended.is_none(),
-                "{name} ended while it started: {ended:?}\n{}",
-                self.log()
-            );
-            matches!(get(admin, "/readyz").await, Ok((200, _))).then_some(())
-        })
-        .await;
-    }
-
-    /// `kill -9`.
-    pub fn kill(&mut self) {
-        self.process.take().expect("it runs").kill();
-    }
-
-    /// Sends a signal.
-    pub fn signal(&self, name: &str) {
-        self.process.as_ref().expect("it runs").signal(name);
-    }
-
-    /// Waits for its end and insists on exit code 0.
-    pub async fn wait_clean_end(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        let status = process.wait(Duration::from_secs(40)).await;
-        assert_eq!(
-            status.code(),
-            Some(0),
-            "{} ended with {status}:\n{}",
-            self.name,
-            self.log()
-        );
-    }
-
-    /// Everything it has logged in all its lives.
-    #[must_use]
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }

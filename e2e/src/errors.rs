@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use prost::Message;
+use tidemill_proto::google::rpc;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -45,6 +47,18 @@ impl Refusal {
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             message: status.message().to_owned(),
         }
+    }
+
+    /// Takes the error of one entry of a batch or of a stream apart: it carries the details that the error of a call would have had.
+    #[must_use]
+    pub fn of_entry(error: &rpc::Status) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "it is taken apart, not sent")]
+        let status = Status::with_details(
+            Code::from(error.code),
+            error.message.clone(),
+            error.encode_to_vec().into(),
+        );
+        Self::of(&status)
     }
 
     /// `outcome` of the metadata.

@@ -6,6 +6,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `cluster` | a Redis and the role processes over it: start, kill, restart, check the logs |
+//! | `instance` | one role process: what it listens on stays the same over its lives |
 //! | `process` | one process: its log, its signals, its end |
 //! | `client` | generated stubs, with the retries that a careful client makes |
 //! | `watch` | follows a task's log over replicas and insists that no number is missing or doubled |
@@ -26,16 +27,18 @@ mod cluster;
 mod errors;
 mod handler;
 mod http;
+mod instance;
 mod load;
 mod process;
 mod wait;
 mod watch;
 
 pub use client::{Client, duration, key, payload, request, text_of};
-pub use cluster::{Cluster, ClusterBuilder, Instance, Role, environment};
+pub use cluster::{Cluster, ClusterBuilder, environment};
 pub use errors::{Expected, Refusal};
 pub use handler::{Entry, HandlerOptions, Journal};
 pub use http::get;
+pub use instance::{Instance, Role};
 pub use load::Load;
 pub use process::{Process, binary, signal};
 pub use tidemill_test_server::{TestServer, free_port};

@@ -1,5 +1,10 @@
 //! `tidemill dev`: every role in one process with a private server; nothing is left behind but the data.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test may stop at the first surprise, as a test may"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,6 +1,11 @@
 //! An idle system leaves Redis alone: at most 5 commands a second, counted by MONITOR over a minute, with one process for each role
 //! and a handler process connected. The longest test: about 70 s.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test may stop at the first surprise, as a test may"
+)]
+
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Write},

@@ -1,5 +1,10 @@
 //! Redis goes away and comes back: callers are told in time, readiness says so, and everything recovers by itself.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a helper of a test may stop at the first surprise, as a test may"
+)]
+
 use std::time::{Duration, Instant};
 
 use tidemill_e2e::{Cluster, HandlerOptions, LIMIT, Refusal, get, key, request, until};

@@ -5,6 +5,9 @@ use std::{path::Path, process::Command, time::Duration};
 use tempfile::TempDir;
 use tidemill_e2e::{Process, TestServer, binary, environment, free_port};
 
+/// Settings, and words that must be said about them.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// Starts a role, waits for its end, and answers with its exit code and what it wrote.
 async fn refused(folder: &Path, role: &str, settings: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = Command::new(binary("tidemill"));
@@ -24,7 +27,7 @@ async fn refused(folder: &Path, role: &str, settings: &[(&str, &str)]) -> (Optio
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_cannot_keep_the_promise_is_refused() {
     let folder = TempDir::new().unwrap();
-    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+    let cases: [Case; 4] = [
         (
             &[("maxmemory-policy", "allkeys-lru")],
             &["CONFIG SET maxmemory-policy noeviction"],
@@ -93,7 +96,7 @@ async fn a_busy_port_is_named_by_its_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_configuration_is_named() {
     let folder = TempDir::new().unwrap();
-    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+    let cases: [Case; 4] = [
         (
             &[("redis.ulr", "redis://localhost")],
             &["TIDEMILL_REDIS_ULR", "TIDEMILL_REDIS_URL"],

@@ -1,5 +1,11 @@
 //! What every role offers besides its own services: health, reflection in both versions, probes, metrics, HTTP/1.1.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of a test may stop at the first surprise, as a test may"
+)]
+
 use std::collections::BTreeSet;
 
 use tidemill_e2e::{Cluster, Role, get};

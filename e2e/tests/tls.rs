@@ -1,5 +1,10 @@
 //! TLS and client certificates on the gateway, with the real configuration keys.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test may stop at the first surprise, as a test may"
+)]
+
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

@@ -48,15 +48,15 @@ impl From<RecordError> for LogError {
     }
 }
 
-/// The events after `cursor`. `entries` are the first log entries after it, read together with the record; if there are `most` of them
-/// there may be more, so nothing beyond the last of them is known to be complete.
-pub(crate) fn page(record: &Record, entries: &[LogEntry], most: usize, cursor: u32) -> Result<Page, LogError> {
+/// The events after `cursor`. `entries` are the first log entries after it, read together with the record; if there may be `more`, nothing
+/// beyond the last of them is known to be complete.
+pub(crate) fn page(record: &Record, entries: &[LogEntry], more: bool, cursor: u32) -> Result<Page, LogError> {
     let last = record.header.sequence;
     if cursor > last {
         return Err(LogError::Ahead(last));
     }
     let horizon = match entries.last() {
-        Some(entry) if entries.len() >= most => entry.sequence.min(last),
+        Some(entry) if more => entry.sequence.min(last),
         _ => last,
     };
     let finished = record.header.state.is_terminal();

@@ -214,4 +214,14 @@ mod tests {
         mark.gap();
         assert_eq!(ready.pop(), Some(7));
     }
+
+    #[test]
+    fn first_come_first_read_and_one_with_more_goes_to_the_tail() {
+        let ready = Arc::new(Ready::default());
+        let [a, _b] = [1, 2].map(|key| Mark::new(TaskId::new(1, 2, 3), key, &ready));
+        assert_eq!(ready.pop(), Some(1));
+        a.begin();
+        a.settle(8, true);
+        assert_eq!((ready.pop(), ready.pop(), ready.pop()), (Some(2), Some(1), None));
+    }
 }

@@ -36,10 +36,10 @@ fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }
 
-/// The events after `cursor`, of which `most` log entries were asked for.
-pub(crate) fn read_page(id: &TaskId, reading: &Reading, most: u32, cursor: u32) -> Result<log::Page, ApiError> {
+/// The events after `cursor` that a reading from there holds.
+pub(crate) fn read_page(id: &TaskId, reading: &Reading, cursor: u32) -> Result<log::Page, ApiError> {
     let record = Record::parse(&reading.record, false).map_err(|error| error::damaged(id, &error))?;
-    log::page(&record, &reading.entries, most as usize, cursor).map_err(|error| match error {
+    log::page(&record, &reading.entries, reading.more, cursor).map_err(|error| match error {
         LogError::Ahead(last) => error::sequence_ahead(id, last),
         LogError::Damaged(error) => error::damaged(id, &error),
     })

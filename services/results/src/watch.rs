@@ -234,7 +234,7 @@ impl Engine {
         let id = watched.id;
         let page = match answer {
             Ok(None) => Err(error::not_found(&id)),
-            Ok(Some(reading)) => read_page(&id, &reading, self.most_entries, watched.cursor),
+            Ok(Some(reading)) => read_page(&id, &reading, watched.cursor),
             Err(error @ StoreError::Internal(_)) => Err(error.to_api(false)),
             Err(error) => return Err(End::Store(error)),
         };

@@ -44,7 +44,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     pub(crate) fn start<F, Fut>(supervisor: &Supervisor, name: &'static str, run: F) -> Self
     where
         F: Fn(Vec<T>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Vec<R>, StoreError>> + Send + 'static,
+        Fut: Future<Output = Result<Vec<Result<R, StoreError>>, StoreError>> + Send + 'static,
     {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let policy = TaskPolicy {
@@ -78,7 +78,7 @@ async fn gather<T, R, F, Fut>(
     T: Send + 'static,
     R: Send + 'static,
     F: Fn(Vec<T>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Vec<R>, StoreError>> + Send + 'static,
+    Fut: Future<Output = Result<Vec<Result<R, StoreError>>, StoreError>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     let mut held: Option<Job<T, R>> = None;
@@ -131,12 +131,15 @@ fn fill<T, R>(first: Job<T, R>, jobs: &mut mpsc::Receiver<Job<T, R>>) -> Filled<
     (inputs, replies, None)
 }
 
-fn answer<R>(replies: Vec<oneshot::Sender<Result<R, StoreError>>>, result: Result<Vec<R>, StoreError>) {
+fn answer<R>(
+    replies: Vec<oneshot::Sender<Result<R, StoreError>>>,
+    result: Result<Vec<Result<R, StoreError>>, StoreError>,
+) {
     match result {
         Ok(answers) if answers.len() == replies.len() => {
             for (reply, one) in replies.into_iter().zip(answers) {
                 // A caller that went away after its entry was sent: the outcome stands without it.
-                let _ = reply.send(Ok(one));
+                let _ = reply.send(one);
             }
         }
         other => {

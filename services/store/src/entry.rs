@@ -202,6 +202,7 @@ pub(crate) fn reading(fields: &mut Fields) -> Result<Option<Reading>, StoreError
         other => return unknown_tag(other),
     }
     let record = fields.bytes()?;
+    let more = fields.number()? == 1;
     let mut entries = Vec::new();
     while let Some(sequence) = fields.next() {
         let redis::Value::Int(sequence) = sequence else {
@@ -210,7 +211,7 @@ pub(crate) fn reading(fields: &mut Fields) -> Result<Option<Reading>, StoreError
         let sequence = u32::try_from(sequence).map_err(|_| unexpected("sequence of a log entry"))?;
         entries.push(log_entry(sequence, &fields.bytes()?)?);
     }
-    Ok(Some(Reading { record, entries }))
+    Ok(Some(Reading { record, entries, more }))
 }
 
 /// u8 attempt, u48 time, u8 type, u48 total, payload: see `report.lua`.

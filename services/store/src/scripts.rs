@@ -98,8 +98,8 @@ impl Script {
     /// The whole text that the server runs.
     pub(crate) fn text(self) -> String {
         let (flags, parts): (&str, &[&str]) = match self {
-            // Takes memory and frees none: the server refuses it when memory is full.
-            Self::Enqueue => ("", &[TIME, KEYS, GUARD, RULES, RECORD, EFFECTS, ADVANCE]),
+            // Take memory and free none: the server refuses them when memory is full.
+            Self::Enqueue | Self::Report => ("", &[TIME, KEYS, GUARD, RULES, RECORD, EFFECTS, ADVANCE]),
             Self::Read | Self::List => (" flags=no-writes,allow-oom", &[KEYS, GUARD, RECORD]),
             // Everything else lets a full store drain.
             Self::Complete | Self::Fail | Self::Release => (

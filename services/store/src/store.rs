@@ -64,8 +64,10 @@ pub struct ReadRequest {
 pub struct Reading {
     /// The record; without its body if that was not asked for.
     pub record: Bytes,
-    /// Log entries after the cursor, oldest first. If there are `most_entries` of them there may be more.
+    /// Log entries after the cursor, oldest first.
     pub entries: Vec<LogEntry>,
+    /// There may be more entries after these.
+    pub more: bool,
 }
 
 struct Batchers {
@@ -130,8 +132,9 @@ impl Inner {
         entries: &[T],
         id_of: impl Fn(&T) -> TaskId,
         read: impl Fn(&T, &mut Fields) -> Result<R, StoreError>,
-    ) -> Result<Vec<R>, StoreError> {
+    ) -> Result<Vec<Result<R, StoreError>>, StoreError> {
         let (generation, value) = self.scripts.run(&self.link, &call).await?;
+        // What does not name the right task may be anybody's: all are in doubt. What cannot be read is the trouble of its own caller.
         let read_all = || {
             let items = reply::list(value)?;
             if items.len() != entries.len() {
@@ -139,10 +142,10 @@ impl Inner {
             }
             let pairs = entries.iter().zip(items);
             pairs
-                .map(|(entry, item)| read(entry, &mut Fields::echoing(item, &id_of(entry))?))
+                .map(|(entry, item)| Ok(read(entry, &mut Fields::echoing(item, &id_of(entry))?)))
                 .collect()
         };
-        let result: Result<Vec<R>, StoreError> = read_all();
+        let result: Result<Vec<Result<R, StoreError>>, StoreError> = read_all();
         if let Err(error) = &result {
             tracing::error!(%error, "a reply does not fit its call; dropping the connection");
             self.link.drop_connection(generation).await;

@@ -96,6 +96,13 @@ async fn run_once(shared: &Shared) -> Result<(), StoreError> {
 /// One lease call for each portion of the group's lines, as long as there are credits. Answers whether to come again.
 async fn look(shared: &Shared, group: &Arc<Group>) -> Result<bool, StoreError> {
     group.mark(false);
+    if let Some(request) = group.take_unanswered() {
+        // Credits may have gone meanwhile: what nobody can take is given back, uncharged.
+        let leased = lease(shared, group, request).await?;
+        deliver(shared, group, &leased);
+        group.mark(true);
+        return Ok(group.free() > 0);
+    }
     for portion in rotated(&group.portions, group.next_turn()) {
         let free = u32::try_from(group.free()).unwrap_or(u32::MAX);
         if free == 0 {
@@ -103,20 +110,27 @@ async fn look(shared: &Shared, group: &Arc<Group>) -> Result<bool, StoreError> {
             break;
         }
         let request = request(&group.subscription, &portion, group.next_turn(), free.min(MAX_TASKS))?;
-        match shared.store.lease(&request).await {
-            Ok((leased, more)) => {
-                if more || leased.len() >= request.max as usize {
-                    group.mark(true);
-                }
-                deliver(shared, group, &leased);
-            }
-            Err(error) => {
-                group.mark(true);
-                return Err(error);
-            }
-        }
+        let leased = lease(shared, group, request).await?;
+        deliver(shared, group, &leased);
     }
     Ok(group.is_dirty() && group.free() > 0)
+}
+
+/// One lease call. Marks the group if there is reason to come again.
+async fn lease(shared: &Shared, group: &Group, request: LeaseRequest) -> Result<Vec<Leased>, StoreError> {
+    match shared.store.lease(&request).await {
+        Ok((leased, more)) => {
+            if more || leased.len() >= request.max as usize {
+                group.mark(true);
+            }
+            Ok(leased)
+        }
+        Err(error) => {
+            group.mark(true);
+            group.set_unanswered(request);
+            Err(error)
+        }
+    }
 }
 
 pub(crate) fn request(

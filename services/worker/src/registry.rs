@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tidemill_model::op::Line;
+use tidemill_model::op::{LeaseRequest, Line};
 use tokio::sync::Notify;
 
 use crate::{
@@ -30,6 +30,7 @@ pub(crate) struct Group {
     free: AtomicI64,
     turn: AtomicUsize,
     wake: Arc<Notify>,
+    unanswered: Mutex<Option<LeaseRequest>>,
 }
 
 impl Group {
@@ -47,7 +48,19 @@ impl Group {
             free: AtomicI64::new(0),
             turn: AtomicUsize::new(0),
             wake,
+            unanswered: Mutex::default(),
         }
+    }
+
+    /// Keeps a lease request whose answer was lost: it may have leased tasks, and only its repeat can name them. Otherwise their leases
+    /// would expire and be counted as crashes.
+    pub(crate) fn set_unanswered(&self, request: LeaseRequest) {
+        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
+    }
+
+    /// The request to repeat before any other.
+    pub(crate) fn take_unanswered(&self) -> Option<LeaseRequest> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Stream>>> {

@@ -199,11 +199,9 @@ impl<'a> Handler<'a> {
         while let Ok(message) = self.said.try_recv() {
             let _ = send.send(message);
         }
-        if let Some(held) = self.held.get_mut(&token) {
-            if held.settle.is_none() {
-                held.settle = Some(settle.clone());
-                let _ = send.send(settle);
-            }
+        if let Some(held) = self.held.get_mut(&token).filter(|held| held.settle.is_none()) {
+            held.settle = Some(settle.clone());
+            let _ = send.send(settle);
         }
     }
 

@@ -97,7 +97,7 @@ fn state_events_and_entries_are_merged_by_number() {
         Made::Chunk,
         DONE,
     ];
-    let page = page(&record(&log), &read(&log, 0, 0, 32), 32, 0).unwrap();
+    let page = page(&record(&log), &read(&log, 0, 0, 32), false, 0).unwrap();
     assert_eq!(numbers(&page), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!((page.cursor, page.after, page.truncated), (8, After::End, 0));
     assert!(is_result(&page.events[7]));
@@ -116,7 +116,7 @@ fn a_cut_part_is_named_exactly_and_state_events_within_it_stay() {
         Made::Chunk,
         Made::Chunk,
     ];
-    let page = page(&record(&log), &read(&log, 7, 0, 32), 32, 0).unwrap();
+    let page = page(&record(&log), &read(&log, 7, 0, 32), false, 0).unwrap();
     assert_eq!(numbers(&page), [1, 2, 4, 5, 6, 7, 8]);
     assert_eq!(page.events[2], truncated_event(3, 4));
     assert_eq!(page.events[5], truncated_event(7, 7));
@@ -126,7 +126,7 @@ fn a_cut_part_is_named_exactly_and_state_events_within_it_stay() {
 #[test]
 fn a_full_read_is_delivered_up_to_its_last_entry_only() {
     let log = [QUEUED, LEASED, Made::Chunk, Made::Chunk, Made::Chunk, DONE];
-    let page = page(&record(&log), &read(&log, 0, 0, 2), 2, 0).unwrap();
+    let page = page(&record(&log), &read(&log, 0, 0, 2), true, 0).unwrap();
     assert_eq!(numbers(&page), [1, 2, 3, 4]);
     assert_eq!((page.cursor, page.after), (4, After::More));
 }
@@ -134,14 +134,14 @@ fn a_full_read_is_delivered_up_to_its_last_entry_only() {
 #[test]
 fn a_full_read_that_ends_with_the_log_is_all_there_is() {
     let log = [QUEUED, LEASED, Made::Chunk];
-    let page = page(&record(&log), &read(&log, 0, 0, 1), 1, 0).unwrap();
+    let page = page(&record(&log), &read(&log, 0, 0, 1), true, 0).unwrap();
     assert_eq!((numbers(&page), page.after), (vec![1, 2, 3], After::Live));
 }
 
 #[test]
 fn the_result_comes_even_if_its_own_number_is_the_cursor() {
     let log = [QUEUED, LEASED, DONE];
-    let page_at = |cursor| page(&record(&log), &[], 32, cursor);
+    let page_at = |cursor| page(&record(&log), &[], false, cursor);
     for cursor in [2, 3] {
         let page = page_at(cursor).unwrap();
         assert_eq!((numbers(&page), page.cursor, page.after), (vec![3], 3, After::End));
@@ -153,7 +153,7 @@ fn the_result_comes_even_if_its_own_number_is_the_cursor() {
 #[test]
 fn a_task_that_is_not_finished_has_nothing_after_its_last_event_and_refuses_what_is_beyond() {
     let log = [QUEUED, LEASED];
-    let page_at = |cursor| page(&record(&log), &[], 32, cursor);
+    let page_at = |cursor| page(&record(&log), &[], false, cursor);
     assert_eq!(
         page_at(2).unwrap(),
         Page {
@@ -174,7 +174,10 @@ fn an_entry_that_cannot_be_read_is_an_error_and_not_a_hole() {
         payload: Bytes::from_static(b"\xff\xff"),
         ..chunk(2)
     };
-    assert!(matches!(page(&record(&log), &[bad], 32, 0), Err(LogError::Damaged(_))));
+    assert!(matches!(
+        page(&record(&log), &[bad], false, 0),
+        Err(LogError::Damaged(_))
+    ));
 }
 
 fn logs() -> impl Strategy<Value = Vec<Made>> {
@@ -207,7 +210,8 @@ proptest! {
             // The newest entry is never cut.
             let newest = (1..).zip(now).filter(|(_, m)| **m == Made::Chunk).map(|(n, _)| n).last().unwrap_or(0_u32);
             trimmed = (trimmed + cuts.next().unwrap_or(0)).min(newest.saturating_sub(1)).max(trimmed);
-            let page = page(&record(now), &read(now, trimmed, cursor, most), most, cursor).unwrap();
+            let entries = read(now, trimmed, cursor, most);
+            let page = page(&record(now), &entries, entries.len() == most, cursor).unwrap();
             prop_assert!(page.cursor >= cursor);
             prop_assert!(page.after != After::More || page.cursor > cursor, "no progress");
             cursor = page.cursor;

@@ -1,6 +1,7 @@
 -- Report: appends progress or a chunk of output to the log of a running task, for a batch of leases. No change of state.
 -- Guarantee: only the holder of the latest grant writes; entries are numbered with the task's state events; the log keeps to its bounds
--- by dropping its oldest entries, and the record knows the first one that is still there.
+-- by dropping its oldest entries, and the record knows the first one that is still there. Refused by the server when memory is full: what
+-- is left then is for settling.
 -- KEYS[1] <prefix>{<shard>}:meta
 -- ARGV[1] store_id  [2] rules; then for each entry: id, fence, nonce, type (1 progress, 2 chunk), payload
 -- Replies, one for each entry: {id, stored, sequence, stop (0 no, 1 cancel, 2 expiry)} | {id, lost}
