@@ -11,7 +11,7 @@ echo "test: server is $TIDEMILL_TEST_SERVER" >&2
 # Every process that the tests start inherits this, which tells it from all others on the machine.
 mark=run-$$-$RANDOM$RANDOM
 status=0
-run() { TIDEMILL_TEST_RUN=$mark cargo test "$@" || status=$?; }
+run() { TIDEMILL_TEST_RUN=$mark cargo test --no-fail-fast "$@" || status=$?; }
 if (($# > 0)); then
     run "$@"
 else

@@ -126,7 +126,6 @@ fn used_memory(server: &TestServer) -> u64 {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    #[expect(clippy::disallowed_methods, reason = "a program's own argument")]
     let tasks: usize = std::env::args().nth(1).map_or(1_000_000, |n| n.parse().unwrap());
     let server = TestServer::start_with(&[("maxmemory", "4gb")]);
     let (_gateway, url) = start("gateway", &server, &[]);

@@ -27,6 +27,7 @@ pub struct Client {
     workers: Vec<Channel>,
     results: Vec<Channel>,
     turn: Arc<AtomicUsize>,
+    retries: Arc<AtomicUsize>,
 }
 
 impl Client {
@@ -39,7 +40,14 @@ impl Client {
             workers: channels(workers),
             results: channels(results),
             turn: Arc::default(),
+            retries: Arc::default(),
         }
+    }
+
+    /// How often it had to say something again, clones included: whether a fault hit anybody.
+    #[must_use]
+    pub fn retries(&self) -> usize {
+        self.retries.load(Ordering::Relaxed)
     }
 
     /// The gateway with this number, counted round.
@@ -141,6 +149,7 @@ impl Client {
             match call(attempt).await {
                 Ok(answer) => return answer.into_inner(),
                 Err(status) if is_retryable(&status) && begun.elapsed() < LIMIT => {
+                    self.retries.fetch_add(1, Ordering::Relaxed);
                     let pause = 20_u64 << attempt.min(4);
                     tokio::time::sleep(Duration::from_millis(pause)).await;
                 }

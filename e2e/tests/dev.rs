@@ -151,6 +151,19 @@ async fn a_killed_dev_leaves_nothing_that_the_next_cannot_take_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_during_the_start_ends_it_all() {
+    let (folder, data) = folder();
+    let mut dev = Dev::launch(folder.path(), &data, &[]);
+    let pid = dev.process.pid();
+    dev.children = until("the private server starts", LIMIT, async || {
+        let children = children(pid);
+        (!children.is_empty()).then_some(children)
+    })
+    .await;
+    dev.interrupt().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_dev_on_the_same_data_is_refused() {
     let (folder, data) = folder();
     let mut first = Dev::start(folder.path(), &data, &[]).await;

@@ -24,6 +24,10 @@ async fn retries_after_a_killed_gateway_make_no_doubles() {
         gateway.wait_ready().await;
     }
     let tasks = load.finish().await;
+    assert!(
+        client.retries() > 0,
+        "no call was under way at any kill: the test proves nothing"
+    );
     until("all are done", LIMIT, async || {
         (client.queue("default").await.succeeded >= 2_000).then_some(())
     })

@@ -119,3 +119,16 @@ async fn roles_that_start_before_redis_wait_for_it() {
     assert_eq!(client.result(&task_id).await.state(), TaskState::Succeeded);
     cluster.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_waits_for_redis_ends_when_told() {
+    let mut cluster = Cluster::of(1, 1, 1).launch();
+    cluster.server.kill();
+    for instance in cluster.instances() {
+        let (role, admin) = (instance.role, instance.admin);
+        let alive = async || matches!(get(admin, "/livez").await, Ok((200, _))).then_some(());
+        until(&format!("{role} is alive"), LIMIT, alive).await;
+    }
+    cluster.stop().await;
+    cluster.check_logs(false);
+}

@@ -36,14 +36,22 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let settings = Settings::load(&settings::layers(args.config.config.as_deref(), &flags))?;
     telemetry::init(&settings.log).map_err(|error| Failure::Config(error.to_string()))?;
     let bound = process::bind(vec![Port::all(&settings)], Port::admin(&[Role::Gateway], &settings)).await?;
+    // Before the private server starts: a signal from here on must not leave it behind.
+    let context = ServerContext::standalone();
+    shutdown::listen_for_signals(&context.shutdown, &context.supervisor)
+        .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     if args.redis_url.is_some() {
-        return serve(&settings, bound, &args, None).await;
+        return serve(&settings, bound, &args, &context, None).await;
     }
     let _lock = DataLock::take(&args.data)?;
-    let mut server = PrivateServer::start(&args.data, args.redis_server.as_deref()).await?;
+    let mut server = tokio::select! {
+        started = PrivateServer::start(&args.data, args.redis_server.as_deref()) => started?,
+        // Dropping the start kills the server; what it had acknowledged is on disk.
+        () = context.shutdown.requested() => return Ok(()),
+    };
     flags.push(("redis.url".to_owned(), server.url()));
     let settings = Settings::load(&settings::layers(args.config.config.as_deref(), &flags))?;
-    let served = serve(&settings, bound, &args, Some(&mut server)).await;
+    let served = serve(&settings, bound, &args, &context, Some(&mut server)).await;
     // After the roles: they settle to it until the end.
     server.stop().await;
     served
@@ -53,35 +61,28 @@ async fn serve(
     settings: &Settings,
     bound: process::Bound,
     args: &DevArgs,
+    context: &ServerContext,
     server: Option<&mut PrivateServer>,
 ) -> Result<(), Failure> {
-    let context = ServerContext::standalone();
-    shutdown::listen_for_signals(&context.shutdown, &context.supervisor)
-        .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     let serving = |addresses: &[SocketAddr]| {
         if let Some(address) = addresses.first() {
-            announce(&context, *address, &args.data, args.demo);
+            announce(context, *address, &args.data, args.demo);
         }
     };
     let roles = process::serve(
         &[Role::Gateway, Role::Worker, Role::Results],
         settings,
         bound,
-        &context,
+        context,
         serving,
     );
-    match server {
-        None => roles.await,
-        Some(server) => {
-            tokio::pin!(roles);
-            tokio::select! {
-                ended = &mut roles => ended,
-                status = server.died() => {
-                    // Nothing can be settled any more: a long drain would only hide the cause.
-                    tracing::error!(status, log = %server.log().display(), "the private server ended");
-                    Err(Failure::Failed(format!("the private server ended ({status}); see {}", server.log().display())))
-                }
-            }
+    let Some(server) = server else { return roles.await };
+    tokio::select! {
+        ended = roles => ended,
+        status = server.died() => {
+            // Nothing can be settled any more: a long drain would only hide the cause.
+            tracing::error!(status, log = %server.log().display(), "the private server ended");
+            Err(Failure::Failed(format!("the private server ended ({status}); see {}", server.log().display())))
         }
     }
 }
