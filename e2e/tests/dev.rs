@@ -7,6 +7,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -25,7 +26,7 @@ struct Dev {
 }
 
 impl Dev {
-    fn launch(folder: &Path, data: &Path, flags: &[&str]) -> Self {
+    fn launch(folder: &Path, data: &Path, server: &Path, flags: &[&str]) -> Self {
         let (port, admin) = (free_port(), free_port());
         let mut command = Command::new(binary("tidemill"));
         command
@@ -33,7 +34,7 @@ impl Dev {
             .arg("--data")
             .arg(data)
             .arg("--redis-server")
-            .arg(tidemill_test_server::binary())
+            .arg(server)
             .args(flags);
         // The address is a matter of configuration like any other.
         command.env("TIDEMILL_GATEWAY_LISTEN", format!("127.0.0.1:{port}"));
@@ -48,7 +49,7 @@ impl Dev {
     }
 
     async fn start(folder: &Path, data: &Path, flags: &[&str]) -> Self {
-        let mut dev = Self::launch(folder, data, flags);
+        let mut dev = Self::launch(folder, data, tidemill_test_server::binary(), flags);
         let admin = dev.admin;
         until("dev is ready", LIMIT, async || {
             assert_eq!(dev.process.ended(), None, "{}", dev.process.log());
@@ -67,19 +68,28 @@ impl Dev {
 
     /// As Ctrl-C in a terminal: the whole foreground group gets the signal.
     async fn interrupt(&mut self) {
+        self.end_by_interrupt().await;
+        let left = self.left();
+        assert!(left.is_empty(), "dev left its private server behind: {left:?}");
+    }
+
+    async fn end_by_interrupt(&mut self) {
         self.process.signal_group("INT");
         let status = self.process.wait(LIMIT).await;
-        assert_eq!(status.code(), Some(0), "{}", self.process.log());
-        let left: Vec<&u32> = self.children.iter().filter(|pid| is_alive(**pid)).collect();
-        assert!(left.is_empty(), "dev left its private server behind: {left:?}");
         let log = self.process.log();
+        assert_eq!(status.code(), Some(0), "{log}");
         assert!(!log.contains("ERROR") && !log.contains("panicked"), "{log}");
+    }
+
+    /// Children that still run.
+    fn left(&self) -> Vec<u32> {
+        self.children.iter().copied().filter(|pid| is_alive(*pid)).collect()
     }
 }
 
 impl Drop for Dev {
     fn drop(&mut self) {
-        for pid in self.children.iter().filter(|pid| is_alive(**pid)) {
+        for pid in self.left() {
             signal("KILL", &pid.to_string());
         }
     }
@@ -153,21 +163,31 @@ async fn a_killed_dev_leaves_nothing_that_the_next_cannot_take_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupt_during_the_start_ends_it_all() {
     let (folder, data) = folder();
-    let mut dev = Dev::launch(folder.path(), &data, &[]);
+    // A server with much to load: it takes a while to answer.
+    let slow = folder.path().join("slow-server");
+    let server = tidemill_test_server::binary().display();
+    fs::write(&slow, format!("#!/bin/sh\nsleep 2\nexec {server} \"$@\"\n")).unwrap();
+    fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut dev = Dev::launch(folder.path(), &data, &slow, &[]);
     let pid = dev.process.pid();
     dev.children = until("the private server starts", LIMIT, async || {
         let children = children(pid);
         (!children.is_empty()).then_some(children)
     })
     .await;
-    dev.interrupt().await;
+    dev.end_by_interrupt().await;
+    // What was not up yet is killed, and a killed process takes a moment to go.
+    until("the private server is gone", LIMIT, async || {
+        dev.left().is_empty().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_dev_on_the_same_data_is_refused() {
     let (folder, data) = folder();
     let mut first = Dev::start(folder.path(), &data, &[]).await;
-    let mut second = Dev::launch(folder.path(), &data, &[]);
+    let mut second = Dev::launch(folder.path(), &data, tidemill_test_server::binary(), &[]);
     let status = second.process.wait(LIMIT).await;
     let (log, pid) = (second.process.log(), first.process.pid().to_string());
     assert!(status.code().is_some_and(|code| code != 0), "{status}");
@@ -178,7 +198,12 @@ async fn a_second_dev_on_the_same_data_is_refused() {
 
     // On other data, but on a busy port.
     let flag = format!("gateway.listen=127.0.0.1:{}", first.port);
-    let mut third = Dev::launch(folder.path(), &folder.path().join("other"), &["--set", &flag]);
+    let mut third = Dev::launch(
+        folder.path(),
+        &folder.path().join("other"),
+        tidemill_test_server::binary(),
+        &["--set", &flag],
+    );
     let status = third.process.wait(LIMIT).await;
     let log = third.process.log();
     assert!(status.code().is_some_and(|code| code != 0), "{status}");

@@ -44,11 +44,15 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         return serve(&settings, bound, &args, &context, None).await;
     }
     let _lock = DataLock::take(&args.data)?;
-    let mut server = tokio::select! {
-        started = PrivateServer::start(&args.data, args.redis_server.as_deref()) => started?,
-        // Dropping the start kills the server; what it had acknowledged is on disk.
-        () = context.shutdown.requested() => return Ok(()),
+    let mut server = PrivateServer::start(&args.data, args.redis_server.as_deref()).await?;
+    let ready = tokio::select! {
+        ready = server.ready() => ready,
+        () = context.shutdown.requested() => {
+            server.stop().await;
+            return Ok(());
+        }
     };
+    ready?;
     flags.push(("redis.url".to_owned(), server.url()));
     let settings = Settings::load(&settings::layers(args.config.config.as_deref(), &flags))?;
     let served = serve(&settings, bound, &args, &context, Some(&mut server)).await;

@@ -165,6 +165,9 @@ impl Session {
             let timer = self.stream.leases(|leases| leases.next_timer());
             let may_read = waiting.is_none() && self.stream.outbox.has_room();
             let size = waiting.as_ref().map_or(0, Message::encoded_len);
+            // A client that holds nothing has nothing to see through: it need not use up the grace.
+            let may_go =
+                close_at.is_some() && waiting.is_none() && self.stream.leases(|leases| leases.tokens().is_empty());
             tokio::select! {
                 () = self.stream.outbox.taken() => {
                     if self.stream.outbox.is_gone() {
@@ -194,6 +197,7 @@ impl Session {
                 () = self.rounds.step() => {}
                 () = self.shared.draining.requested(), if close_at.is_none() => close_at = Some(self.drain()),
                 () = sleep_until(close_at) => return End::Refused(error::draining()),
+                () = self.lanes.idle(), if may_go => return End::Refused(error::draining()),
             }
         }
     }

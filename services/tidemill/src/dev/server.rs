@@ -22,6 +22,7 @@ use crate::process::Failure;
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Then it is killed: what was acknowledged is on disk anyway.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+const DEAF_LIMIT: Duration = Duration::from_millis(500);
 /// Unix socket paths are limited to about 107 bytes.
 const SOCKET_PATH_MAX: usize = 100;
 const POLL: Duration = Duration::from_millis(20);
@@ -36,7 +37,7 @@ pub(super) struct PrivateServer {
 }
 
 impl PrivateServer {
-    /// Starts it on the data in `data/redis` and waits until it answers.
+    /// Starts it on the data in `data/redis`; [`Self::ready`] says when it answers.
     pub(super) async fn start(data: &Path, program: Option<&Path>) -> Result<Self, Failure> {
         let failed =
             |what: &str, error: &dyn std::fmt::Display| Failure::Failed(format!("the private server: {what}: {error}"));
@@ -72,16 +73,14 @@ impl PrivateServer {
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| failed(&format!("cannot start {}", program.display()), &e))?;
-        let mut server = Self {
+        tracing::info!(program = %program.display(), log = %log.display(), "private server starts, strict");
+        Ok(Self {
             child,
             socket,
             log,
             note,
             _socket_home: socket_home,
-        };
-        server.wait_until_it_answers().await?;
-        tracing::info!(program = %program.display(), log = %server.log.display(), "private server runs, strict");
-        Ok(server)
+        })
     }
 
     pub(super) fn url(&self) -> String {
@@ -102,15 +101,18 @@ impl PrivateServer {
 
     /// SHUTDOWN over its socket, and SIGKILL if that does not help.
     pub(super) async fn stop(mut self) {
-        say(&self.socket, "SHUTDOWN NOSAVE").await;
-        if timeout(STOP_LIMIT, self.child.wait()).await.is_err() {
+        let heard = say(&self.socket, "SHUTDOWN NOSAVE").await.is_some();
+        // One that does not listen yet has acknowledged nothing.
+        let limit = if heard { STOP_LIMIT } else { DEAF_LIMIT };
+        if timeout(limit, self.child.wait()).await.is_err() {
             tracing::warn!("the private server does not stop; killing it");
             let _ = self.child.kill().await;
         }
         let _ = fs::remove_file(&self.note);
     }
 
-    async fn wait_until_it_answers(&mut self) -> Result<(), Failure> {
+    /// Waits until it answers, which takes as long as loading its data.
+    pub(super) async fn ready(&mut self) -> Result<(), Failure> {
         let begun = Instant::now();
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
