@@ -99,3 +99,31 @@ async fn built_in_tasks_finish_within_the_grace_or_go_back() {
     let record = fixture.reaches(long, TaskState::Queued).await;
     assert_eq!((record.header.releases, record.header.crashes), (0, 0));
 }
+
+/// The client does not have to leave by itself: with nothing held there is nothing to wait for, however long the grace.
+#[tokio::test]
+async fn a_stream_that_holds_nothing_is_closed_at_once() {
+    let long = tidemill_worker::Config {
+        drain_grace: HumanDuration::from_secs(3_600),
+        ..config()
+    };
+    let fixture = Fixture::with(long, rules()).await;
+    fixture.task("a").await;
+    let mut client = fixture.client().await;
+    let (mut handler, _) = Handler::register(&mut client, register(1)).await;
+    let tasks = handler.tasks(1).await;
+    let service = fixture.service.clone();
+    let (done, drained) = tokio::sync::oneshot::channel();
+    fixture.context.supervisor.spawn_detached("test drain", async move {
+        service.drain().await;
+        let _ = done.send(());
+    });
+    let work_response::Message::Drain(_) = handler.next().await else {
+        panic!("no drain")
+    };
+    handler.complete(&tasks[0].lease_token, "");
+    assert_eq!(handler.settled().await.state(), State::Succeeded);
+    let error = tokio::time::timeout(LIMIT, handler.outcome()).await.unwrap().unwrap_err();
+    assert_eq!(reason(&error).0, "DRAINING");
+    tokio::time::timeout(LIMIT, drained).await.unwrap().unwrap();
+}
