@@ -14,18 +14,27 @@ use tidemill_store::{Durability, OpenError, RedisConfig, Store};
 use tidemill_test_server::{TestServer, free_port};
 
 /// What the store needs, and no more: its own keys, no dangerous commands but the few it asks its questions with.
-const USER: &str = "tidemill on >open-sesame ~tm:* resetchannels +@all -@admin -@dangerous +info +config|get +script|load";
+const USER: &str =
+    "tidemill on >open-sesame ~tm:* resetchannels +@all -@admin -@dangerous +info +config|get +script|load";
 
 /// An authority and a certificate for 127.0.0.1 that it signed, as PEM files.
 fn certificates(directory: &Path) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    fs::write(directory.join("ca.pem"), authority.self_signed(&authority_key).unwrap().pem()).unwrap();
+    fs::write(
+        directory.join("ca.pem"),
+        authority.self_signed(&authority_key).unwrap().pem(),
+    )
+    .unwrap();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
-    fs::write(directory.join("server.pem"), certificate.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+    fs::write(
+        directory.join("server.pem"),
+        certificate.signed_by(&key, &issuer).unwrap().pem(),
+    )
+    .unwrap();
     fs::write(directory.join("server.key"), key.serialize_pem()).unwrap();
 }
 
@@ -61,13 +70,18 @@ async fn tls_an_acl_user_and_a_password_file() {
         command_timeout: HumanDuration::from_secs(5),
     };
     let context = ServerContext::standalone();
-    let store = Store::open(&config, Rules::default(), &context.supervisor).await.unwrap();
+    let store = Store::open(&config, Rules::default(), &context.supervisor)
+        .await
+        .unwrap();
     assert_eq!(store.check_identity().await, Ok(()));
     assert!(store.hints(&context.supervisor).next().await.len() == 1);
 
     // The wrong password and a stranger's certificate are refused, and neither is shown in the error.
     fs::write(path("password"), "guess").unwrap();
-    let refused = Store::open(&config, Rules::default(), &context.supervisor).await.err().unwrap();
+    let refused = Store::open(&config, Rules::default(), &context.supervisor)
+        .await
+        .err()
+        .unwrap();
     assert!(matches!(refused, OpenError::Store(_)), "{refused}");
     assert!(!refused.to_string().contains("guess"), "{refused}");
     fs::write(path("password"), "open-sesame").unwrap();
@@ -77,7 +91,10 @@ async fn tls_an_acl_user_and_a_password_file() {
         ca: strangers.path().join("ca.pem").to_str().unwrap().to_owned(),
         ..config
     };
-    let refused = Store::open(&stranger, Rules::default(), &context.supervisor).await.err().unwrap();
+    let refused = Store::open(&stranger, Rules::default(), &context.supervisor)
+        .await
+        .err()
+        .unwrap();
     assert!(matches!(refused, OpenError::Store(_)), "{refused}");
     assert_eq!(server.ask("PING").as_deref(), Some("+PONG"));
 }

@@ -123,7 +123,10 @@ async fn a_stream_that_holds_nothing_is_closed_at_once() {
     };
     handler.complete(&tasks[0].lease_token, "");
     assert_eq!(handler.settled().await.state(), State::Succeeded);
-    let error = tokio::time::timeout(LIMIT, handler.outcome()).await.unwrap().unwrap_err();
+    let error = tokio::time::timeout(LIMIT, handler.outcome())
+        .await
+        .unwrap()
+        .unwrap_err();
     assert_eq!(reason(&error).0, "DRAINING");
     tokio::time::timeout(LIMIT, drained).await.unwrap().unwrap();
 }
