@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use tidemill_kit::{
-    config::{ByteSize, HumanDuration, Secret},
-    grpc::ServerContext,
-};
+use tidemill_kit::grpc::ServerContext;
 use tidemill_model::{
     id::{Name, Namespace, TaskId, route},
     op::{Enqueued, LeaseRequest, Leased, Line, NewTask, Rules, Settle, Settlement, Start},
     record::{NewRecord, Record, StoredBody},
     state::{Priority, TaskState},
 };
-use tidemill_store::{Durability, ReadRequest, RedisConfig, Store};
+use tidemill_store::{ReadRequest, RedisConfig, Store};
 use tidemill_test_server::TestServer;
 
 use crate::metrics::Counts;
@@ -41,19 +38,7 @@ pub(crate) const SHORT: Rules = Rules {
 };
 
 pub(crate) fn redis_config(server: &TestServer) -> RedisConfig {
-    RedisConfig {
-        url: Secret::new(server.url()),
-        username: String::new(),
-        password: Secret::default(),
-        password_file: String::new(),
-        ca: String::new(),
-        prefix: "tm:".into(),
-        durability: Durability::Strict,
-        memory_budget: ByteSize(0),
-        store_id: String::new(),
-        connect_timeout: HumanDuration::from_secs(2),
-        command_timeout: HumanDuration::from_secs(5),
-    }
+    RedisConfig::at(server.url())
 }
 
 impl World {

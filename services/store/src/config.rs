@@ -45,6 +45,23 @@ pub struct RedisConfig {
 }
 
 impl RedisConfig {
+    /// `strict`, at this URL, without credentials.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: Secret::new(url),
+            username: String::new(),
+            password: Secret::default(),
+            password_file: String::new(),
+            ca: String::new(),
+            prefix: "tm:".to_owned(),
+            durability: Durability::Strict,
+            memory_budget: ByteSize(0),
+            store_id: String::new(),
+            connect_timeout: HumanDuration::from_secs(2),
+            command_timeout: HumanDuration::from_secs(10),
+        }
+    }
+
     /// A client that is not connected yet.
     pub fn client(&self) -> Result<Client, ConfigError> {
         let prefix_ok = (1..=32).contains(&self.prefix.len())

@@ -11,6 +11,7 @@
 //! ```
 
 mod batch;
+mod batchers;
 mod bell;
 mod config;
 mod durability;

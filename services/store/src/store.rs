@@ -9,12 +9,12 @@ use tidemill_model::{
     id::{LeaseToken, Namespace, TaskId},
     op::{Cancelled, Enqueued, Heartbeat, LeaseRequest, Leased, NewTask, Renewal, Reported, Rules, Settle, Settlement},
     record::Header,
-    wire::{LogEntry, LogKind, outcome_release_limit},
+    wire::{LogEntry, LogKind},
 };
 use tokio::sync::broadcast;
 
 use crate::{
-    batch::Batcher,
+    batchers::Batchers,
     config::Durability,
     entry::{self, CancelEntry, ReportEntry, SettleEntry},
     error::StoreError,
@@ -70,17 +70,6 @@ pub struct Reading {
     pub more: bool,
 }
 
-struct Batchers {
-    enqueue: Batcher<NewTask, Enqueued>,
-    heartbeat: Batcher<Heartbeat, Renewal>,
-    complete: Batcher<SettleEntry, Settlement>,
-    fail: Batcher<SettleEntry, Settlement>,
-    release: Batcher<SettleEntry, Settlement>,
-    cancel: Batcher<CancelEntry, Cancelled>,
-    report: Batcher<ReportEntry, Reported>,
-    read: Batcher<ReadRequest, Option<Reading>>,
-}
-
 /// A connected store. Cheap to clone. Every mutating method is safe to repeat after [`StoreError::Unknown`].
 #[derive(Clone)]
 pub struct Store {
@@ -126,12 +115,12 @@ impl Inner {
     }
 
     /// Runs a call whose reply is one item for each entry.
-    async fn run_entries<T, R>(
+    pub(crate) async fn run_entries<T, R>(
         &self,
         call: Call,
         entries: &[T],
-        id_of: impl Fn(&T) -> TaskId,
-        read: impl Fn(&T, &mut Fields) -> Result<R, StoreError>,
+        task: fn(&T) -> TaskId,
+        read: fn(&mut Fields) -> Result<R, StoreError>,
     ) -> Result<Vec<Result<R, StoreError>>, StoreError> {
         let (generation, value) = self.scripts.run(&self.link, &call).await?;
         // What does not name the right task may be anybody's: all are in doubt. What cannot be read is the trouble of its own caller.
@@ -142,7 +131,7 @@ impl Inner {
             }
             let pairs = entries.iter().zip(items);
             pairs
-                .map(|(entry, item)| Ok(read(entry, &mut Fields::echoing(item, &id_of(entry))?)))
+                .map(|(entry, item)| Ok(read(&mut Fields::echoing(item, &task(entry))?)))
                 .collect()
         };
         let result: Result<Vec<Result<R, StoreError>>, StoreError> = read_all();
@@ -151,122 +140,6 @@ impl Inner {
             self.link.drop_connection(generation).await;
         }
         result
-    }
-}
-
-macro_rules! batcher {
-    ($inner:expr, $supervisor:expr, $shard:expr, $name:literal, $script:expr, $push:expr, $id:expr, $read:expr) => {{
-        let inner = Arc::clone($inner);
-        Batcher::start($supervisor, $name, move |entries| {
-            let inner = Arc::clone(&inner);
-            async move {
-                let mut call = inner.call($script, $shard);
-                for entry in &entries {
-                    $push(&mut call, entry);
-                }
-                inner.run_entries(call, &entries, $id, $read).await
-            }
-        })
-    }};
-}
-
-impl Batchers {
-    fn start(inner: &Arc<Inner>, supervisor: &Supervisor, shard: u16) -> Self {
-        let release_limit = outcome_release_limit();
-        Self {
-            enqueue: batcher!(
-                inner,
-                supervisor,
-                shard,
-                "enqueue batch",
-                Script::Enqueue,
-                entry::push_new_task,
-                |t: &NewTask| t.id,
-                |_, f| { entry::enqueued(f) }
-            ),
-            heartbeat: batcher!(
-                inner,
-                supervisor,
-                shard,
-                "heartbeat batch",
-                Script::Heartbeat,
-                entry::push_heartbeat,
-                |h: &Heartbeat| h.token.task,
-                |_, f| entry::renewal(f)
-            ),
-            complete: batcher!(
-                inner,
-                supervisor,
-                shard,
-                "complete batch",
-                Script::Complete,
-                entry::push_settle,
-                |s: &SettleEntry| s.token.task,
-                |_, f| entry::settlement(f)
-            ),
-            fail: batcher!(
-                inner,
-                supervisor,
-                shard,
-                "fail batch",
-                Script::Fail,
-                entry::push_settle,
-                |s: &SettleEntry| s.token.task,
-                |_, f| entry::settlement(f)
-            ),
-            release: {
-                let inner = Arc::clone(inner);
-                Batcher::start(supervisor, "release batch", move |entries: Vec<SettleEntry>| {
-                    let inner = Arc::clone(&inner);
-                    let outcome = release_limit.clone();
-                    async move {
-                        let mut call = inner.call(Script::Release, shard);
-                        call.arg(outcome.as_ref());
-                        for entry in &entries {
-                            entry::push_settle(&mut call, entry);
-                        }
-                        inner
-                            .run_entries(call, &entries, |s| s.token.task, |_, f| entry::settlement(f))
-                            .await
-                    }
-                })
-            },
-            cancel: batcher!(
-                inner,
-                supervisor,
-                shard,
-                "cancel batch",
-                Script::Cancel,
-                entry::push_cancel,
-                |c: &CancelEntry| c.id,
-                |_, f| entry::cancelled(f)
-            ),
-            report: batcher!(
-                inner,
-                supervisor,
-                shard,
-                "report batch",
-                Script::Report,
-                entry::push_report,
-                |r: &ReportEntry| r.token.task,
-                |_, f| entry::reported(f)
-            ),
-            read: {
-                let inner = Arc::clone(inner);
-                Batcher::start(supervisor, "read batch", move |entries: Vec<ReadRequest>| {
-                    let inner = Arc::clone(&inner);
-                    async move {
-                        let mut call = inner.scripts.call(Script::Read, &inner.keys(shard).meta());
-                        for entry in &entries {
-                            entry::push_read(&mut call, entry);
-                        }
-                        inner
-                            .run_entries(call, &entries, |r| r.id, |_, f| entry::reading(f))
-                            .await
-                    }
-                })
-            },
-        }
     }
 }
 

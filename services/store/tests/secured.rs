@@ -5,12 +5,9 @@
 use std::{fs, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tidemill_kit::{
-    config::{ByteSize, HumanDuration, Secret},
-    grpc::ServerContext,
-};
+use tidemill_kit::grpc::ServerContext;
 use tidemill_model::op::Rules;
-use tidemill_store::{Durability, OpenError, RedisConfig, Store};
+use tidemill_store::{OpenError, RedisConfig, Store};
 use tidemill_test_server::{TestServer, free_port};
 
 /// What the store needs, and no more: its own keys, no dangerous commands but the few it asks its questions with.
@@ -57,17 +54,10 @@ async fn tls_an_acl_user_and_a_password_file() {
     ]);
     fs::write(path("password"), "open-sesame\n").unwrap();
     let config = RedisConfig {
-        url: Secret::new(format!("rediss://127.0.0.1:{port}")),
         username: "tidemill".into(),
-        password: Secret::new(""),
         password_file: path("password"),
         ca: ca.clone(),
-        prefix: "tm:".into(),
-        durability: Durability::Strict,
-        memory_budget: ByteSize(0),
-        store_id: String::new(),
-        connect_timeout: HumanDuration::from_secs(5),
-        command_timeout: HumanDuration::from_secs(5),
+        ..RedisConfig::at(format!("rediss://127.0.0.1:{port}"))
     };
     let context = ServerContext::standalone();
     let store = Store::open(&config, Rules::default(), &context.supervisor)

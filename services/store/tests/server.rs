@@ -3,10 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use bytes::Bytes;
-use tidemill_kit::{
-    config::{ByteSize, HumanDuration, Secret},
-    grpc::ServerContext,
-};
+use tidemill_kit::{config::ByteSize, grpc::ServerContext};
 use tidemill_model::{
     id::{Name, Namespace, TaskId, route},
     op::{Enqueued, LeaseRequest, Leased, Line, NewTask, Rules, Settle, Settlement, Start},
@@ -18,19 +15,7 @@ use tidemill_store::{Durability, Hint, OpenError, ReadRequest, RedisConfig, Stor
 use tidemill_test_server::TestServer;
 
 fn config(server: &TestServer) -> RedisConfig {
-    RedisConfig {
-        url: Secret::new(server.url()),
-        username: String::new(),
-        password: Secret::new(""),
-        password_file: String::new(),
-        ca: String::new(),
-        prefix: "tm:".into(),
-        durability: Durability::Strict,
-        memory_budget: ByteSize(0),
-        store_id: String::new(),
-        connect_timeout: HumanDuration::from_secs(2),
-        command_timeout: HumanDuration::from_secs(5),
-    }
+    RedisConfig::at(server.url())
 }
 
 async fn open(server: &TestServer) -> (Store, ServerContext) {

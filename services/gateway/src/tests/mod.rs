@@ -8,7 +8,7 @@ mod refusals;
 use std::{collections::HashMap, time::Duration};
 
 use tidemill_kit::{
-    config::{ByteSize, HumanDuration, Secret},
+    config::ByteSize,
     grpc::{self, GrpcConfig, ServeError, ServerContext},
     supervisor::{OnError, OnStop, TaskPolicy},
 };
@@ -17,7 +17,7 @@ use tidemill_proto::v1::{
     EnqueueRequest, Payload, admin_service_client::AdminServiceClient, gateway_service_client::GatewayServiceClient,
     payload::Content,
 };
-use tidemill_store::{Durability, RedisConfig, Store};
+use tidemill_store::{RedisConfig, Store};
 use tidemill_test_server::TestServer;
 use tonic::{
     Code, Status,
@@ -65,19 +65,7 @@ impl World {
 }
 
 fn redis(server: &TestServer) -> RedisConfig {
-    RedisConfig {
-        url: Secret::new(server.url()),
-        username: String::new(),
-        password: Secret::default(),
-        password_file: String::new(),
-        ca: String::new(),
-        prefix: "tm:".into(),
-        durability: Durability::Strict,
-        memory_budget: ByteSize(0),
-        store_id: String::new(),
-        connect_timeout: HumanDuration::from_secs(2),
-        command_timeout: HumanDuration::from_secs(5),
-    }
+    RedisConfig::at(server.url())
 }
 
 async fn serve(service: &Service, context: &ServerContext) -> Channel {

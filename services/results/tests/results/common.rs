@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use tidemill_kit::{
-    config::{ByteSize, HumanDuration, Secret},
     grpc::{GrpcConfig, ServerContext, bind, routes_with_standard_services, serve},
     supervisor::{OnError, OnStop, TaskPolicy},
 };
@@ -21,7 +20,7 @@ use tidemill_model::{
 };
 use tidemill_proto::v1::{Payload, Progress, TaskError, payload, results_service_client::ResultsServiceClient};
 use tidemill_results::{Config, Service};
-use tidemill_store::{Durability, RedisConfig, Store, StoreError};
+use tidemill_store::{RedisConfig, Store, StoreError};
 use tidemill_test_server::TestServer;
 use tokio::time::timeout;
 use tonic::{
@@ -54,19 +53,7 @@ pub(crate) struct Replica {
 }
 
 async fn open_store(server: &TestServer, context: &ServerContext) -> Store {
-    let config = RedisConfig {
-        url: Secret::new(server.url()),
-        username: String::new(),
-        password: Secret::default(),
-        password_file: String::new(),
-        ca: String::new(),
-        prefix: "tm:".into(),
-        durability: Durability::Strict,
-        memory_budget: ByteSize(0),
-        store_id: String::new(),
-        connect_timeout: HumanDuration::from_secs(2),
-        command_timeout: HumanDuration::from_secs(5),
-    };
+    let config = RedisConfig::at(server.url());
     Store::open(&config, Rules::default(), &context.supervisor)
         .await
         .unwrap()

@@ -1,10 +1,7 @@
 //! What the suite asks of a queue, and the two that answer.
 
 use bytes::Bytes;
-use tidemill_kit::{
-    config::{ByteSize, HumanDuration, Secret},
-    grpc::ServerContext,
-};
+use tidemill_kit::grpc::ServerContext;
 use tidemill_model::{
     id::{LeaseToken, Name, Namespace, TaskId, route},
     op::*,
@@ -15,7 +12,7 @@ use tidemill_model::{
     wire::{LogEntry, LogKind},
 };
 use tidemill_proto::v1;
-use tidemill_store::{Durability, ReadRequest, RedisConfig, Store, TickRequest};
+use tidemill_store::{ReadRequest, RedisConfig, Store, TickRequest};
 use tidemill_test_server::TestServer;
 
 /// Where the clock of every case starts.
@@ -200,19 +197,7 @@ pub(crate) struct OnRedis {
 }
 
 pub(crate) fn config(url: &str) -> RedisConfig {
-    RedisConfig {
-        url: Secret::new(url),
-        username: String::new(),
-        password: Secret::new(""),
-        password_file: String::new(),
-        ca: String::new(),
-        prefix: "tm:".into(),
-        durability: Durability::Strict,
-        memory_budget: ByteSize(0),
-        store_id: String::new(),
-        connect_timeout: HumanDuration::from_secs(5),
-        command_timeout: HumanDuration::from_secs(10),
-    }
+    RedisConfig::at(url)
 }
 
 impl OnRedis {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_kit::{
-    config::{ByteSize, HumanDuration, Secret},
+    config::HumanDuration,
     grpc::{GrpcConfig, ServerContext, bind, routes_with_standard_services, serve},
     supervisor::{OnError, OnStop, TaskPolicy},
 };
@@ -17,7 +17,7 @@ use tidemill_model::{
 use tidemill_proto::v1::{
     self, WorkRequest, payload, work_request, work_response, worker_service_client::WorkerServiceClient,
 };
-use tidemill_store::{Durability, ReadRequest, RedisConfig, Store, TickRequest};
+use tidemill_store::{ReadRequest, RedisConfig, Store, TickRequest};
 use tidemill_test_server::TestServer;
 use tidemill_worker::{Config, Service};
 use tokio::sync::mpsc;
@@ -205,19 +205,7 @@ pub(crate) fn text_of(payload: Option<&v1::Payload>) -> &str {
 }
 
 fn redis(server: &TestServer) -> RedisConfig {
-    RedisConfig {
-        url: Secret::new(server.url()),
-        username: String::new(),
-        password: Secret::new(""),
-        password_file: String::new(),
-        ca: String::new(),
-        prefix: "tm:".into(),
-        durability: Durability::Strict,
-        memory_budget: ByteSize(0),
-        store_id: String::new(),
-        connect_timeout: HumanDuration::from_secs(2),
-        command_timeout: HumanDuration::from_secs(5),
-    }
+    RedisConfig::at(server.url())
 }
 
 async fn listen(service: &Service, context: &ServerContext) -> String {
