@@ -208,3 +208,16 @@ pub fn binary() -> &'static Path {
         String::from_utf8_lossy(&output.stdout).trim().into()
     })
 }
+
+/// Whether the binary was built with TLS; some packages are not. Asked of the binary itself: told to open a TLS port without a
+/// certificate it ends at once, and says why.
+#[must_use]
+pub fn has_tls() -> bool {
+    let output = Command::new(binary())
+        .args(["--port", "0", "--tls-port", &free_port().to_string()])
+        .output()
+        .expect("the server's binary runs");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    !(said.contains("Bad directive") || said.contains("Failed finding TLS support"))
+}

@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tidemill_kit::grpc::ServerContext;
 use tidemill_model::op::Rules;
 use tidemill_store::{OpenError, RedisConfig, Store};
-use tidemill_test_server::{TestServer, free_port};
+use tidemill_test_server::{TestServer, free_port, has_tls};
 
 /// What the store needs, and no more: its own keys, no dangerous commands but the few it asks its questions with.
 const USER: &str =
@@ -37,6 +37,13 @@ fn certificates(directory: &Path) {
 
 #[tokio::test]
 async fn tls_an_acl_user_and_a_password_file() {
+    if !has_tls() {
+        eprintln!(
+            "SKIPPED: {} is built without TLS",
+            tidemill_test_server::binary().display()
+        );
+        return;
+    }
     // The binary does the same first thing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let files = tempfile::tempdir().unwrap();
