@@ -104,7 +104,6 @@ pub(crate) async fn serve(
     serving: impl FnOnce(&[SocketAddr]),
 ) -> Result<(), Failure> {
     context.health.declare(REDIS);
-    context.health.set_not_ready(REDIS, "not connected yet");
     let Bound { ports, admin } = bound;
     let admin_context = context.clone();
     let policy = TaskPolicy {
