@@ -62,7 +62,7 @@ from_apt() {
     for _ in 1 2 3 4 5; do
         for deb in "$work"/debs/*.deb; do dpkg-deb -x "$deb" "$tree" || return 1; done
         find "$tree" -name '*.so*' ! -type d -exec cp -a -t "$out/lib" {} +
-        LD_LIBRARY_PATH=$out/lib ldd "$tree/usr/bin/redis-server" | grep -q 'not found' || break
+        LD_LIBRARY_PATH=$out/lib ldd "$tree/usr/bin/redis-server" | grep 'not found' >/dev/null || break
         wanted=()
         for deb in "$work"/debs/*.deb; do
             for dependency in $(dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed -E 's/^ *([^ :|(]+).*/\1/' | grep '^lib'); do
