@@ -12,7 +12,7 @@ use crate::{error::StoreError, store::Store};
 pub struct BellWaiter {
     store: Store,
     own: String,
-    connections: Vec<Option<MultiplexedConnection>>,
+    connection: Option<MultiplexedConnection>,
 }
 
 impl Store {
@@ -21,7 +21,7 @@ impl Store {
         BellWaiter {
             store: self.clone(),
             own: worker.to_owned(),
-            connections: Vec::new(),
+            connection: None,
         }
     }
 
@@ -40,12 +40,9 @@ impl BellWaiter {
     /// Sleeps until a bell of `lines` on this shard rings, the own one does, or the time is over (then `false`). Not cancel-safe: a bell
     /// taken by a dropped call is lost until the next look.
     pub async fn wait(&mut self, namespace: &Namespace, lines: &[Line], timeout: Duration) -> Result<bool, StoreError> {
-        // One shard has the bells of all lines while there is one shard; more shards mean one waiter for each.
+        // The bells of all lines are on one shard while there is one shard; more shards mean one waiter for each.
         let keys = self.store.inner.keys(0);
-        if self.connections.is_empty() {
-            self.connections.push(None);
-        }
-        let mut connection = match self.connections[0].take() {
+        let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.store.inner.link.dedicated().await?,
         };
@@ -59,7 +56,7 @@ impl BellWaiter {
             .query_async(&mut connection)
             .await
             .map_err(|error| StoreError::from_sent(&error))?;
-        self.connections[0] = Some(connection);
+        self.connection = Some(connection);
         Ok(rung.is_some())
     }
 }

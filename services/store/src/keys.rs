@@ -1,22 +1,5 @@
 //! Key names on this side. Everything that a script touches is named by `lua/lib/keys.lua`; here are the few keys that are used
-//! without a script. `P` stands for `<prefix>{<shard>}:`.
-//!
-//! | key | type | what |
-//! |---|---|---|
-//! | `P meta` | hash | `store_id`, `shards`, `format`; declares the shard to every script |
-//! | `P t:<id>` | string | the record of a task (id: 16 bytes) |
-//! | `P l:<id>` | stream | progress and chunks of a task |
-//! | `P r:<ns>/<queue>/<kind>/<prio>` | list | ready ids of a line, next one first |
-//! | `P q:<ns>/<queue>` | hash | counters, paused flag, ready numbers |
-//! | `P names` | sorted set | every `<ns>/<queue>`, for listing |
-//! | `P lease`, `P due`, `P expiry`, `P done` | sorted sets | ids by deadline |
-//! | `P dl:<ns>/<queue>` | sorted set | dead letters by time |
-//! | `P i:<ns>/<queue>/<digest>` | string | idempotency: id and content digest |
-//! | `P rq:<digest>` | string, 60 s | leases of a request, for its repeat |
-//! | `P ev` | stream | hints: `c` changed, `x` stop requested, `d` deadline |
-//! | `P bell:<ns>/<queue>/<kind>`, `P bell:@<worker>` | list | wakes one waiting worker; wakes this one |
-//! | `P stat` | hash | bytes of finished tasks |
-//! | `P pass` | string | who reconciles now, with a lifetime |
+//! without a script. The table of all keys is `docs/keyspace.md`.
 
 /// Names of one shard.
 #[derive(Debug, Clone)]

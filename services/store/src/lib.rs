@@ -1,8 +1,8 @@
 //! All that Tidemill says to Redis or Valkey, and nothing else does.
 //!
 //! One method of [`Store`] for each transition of the lifecycle; concurrent calls of a kind become one script call (`batch`). The
-//! record of a task is the truth; every index, counter, bell and hint is derived from it by the script that changes it. The key table is
-//! in `keys.rs` and `docs/keyspace.md`, the scripts are in `lua/`.
+//! record of a task is the truth; every index, counter, bell and hint is derived from it by the script that changes it. The keys are
+//! listed in `docs/keyspace.md`, the scripts are in `lua/`.
 //!
 //! ```text
 //!  role ──▶ Store::complete ──▶ batch ──▶ EVALSHA complete.lua ──▶ reply ──▶ role

@@ -3,31 +3,29 @@
 local counters, ready_numbers, passed = {}, {}, {}
 local added, removed, pushed, hinted = {}, {}, {}, { changed = {}, cancel = {}, deadline = nil }
 
-local function count(line, field, n)
-  local fields = counters[line]
-  if not fields then
-    fields = {}
-    counters[line] = fields
+-- The table kept under a key, made on first use.
+local function under(map, key)
+  local found = map[key]
+  if not found then
+    found = {}
+    map[key] = found
   end
+  return found
+end
+
+local function count(line, field, n)
+  local fields = under(counters, line)
   fields[field] = (fields[field] or 0) + n
 end
 
 local function add(index, score, id)
-  local list = added[index]
-  if not list then
-    list = {}
-    added[index] = list
-  end
+  local list = under(added, index)
   list[#list + 1] = score
   list[#list + 1] = id
 end
 
 local function remove(index, id)
-  local list = removed[index]
-  if not list then
-    list = {}
-    removed[index] = list
-  end
+  local list = under(removed, index)
   list[#list + 1] = id
 end
 
@@ -63,14 +61,7 @@ local function passed_number(line, kind, priority)
   return tonumber(redis.call('HGET', queue_key(line), field) or '0')
 end
 
-local function set_passed(line, kind, priority, number)
-  local fields = passed[line]
-  if not fields then
-    fields = {}
-    passed[line] = fields
-  end
-  fields[passed_field(kind, priority)] = number
-end
+local function set_passed(line, kind, priority, number) under(passed, line)[passed_field(kind, priority)] = number end
 
 -- Rings the bell of a line: wakes one of the workers that wait for it. A bell that nobody has heard yet is not rung twice.
 local function ring(line, kind)
