@@ -119,6 +119,15 @@ impl Client {
             .expect("GetQueue answers with a queue")
     }
 
+    /// The same, asked once; `None`: no task was ever enqueued to it, or nobody answered.
+    pub async fn queue_if_known(&self, queue: &str) -> Option<Queue> {
+        let request = GetQueueRequest {
+            queue: queue.to_owned(),
+        };
+        let answer = self.admin(0).get_queue(limited(request)).await;
+        answer.ok()?.into_inner().queue
+    }
+
     /// Waits for the task's end with long polls, at the results replicas in turn.
     pub async fn result(&self, task_id: &str) -> GetResultResponse {
         let begun = Instant::now();

@@ -17,18 +17,34 @@ pub fn environment(key: &str) -> String {
 }
 
 /// What to start.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ClusterBuilder {
     counts: [(Role, usize); 3],
     settings: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
     server_settings: Vec<(&'static str, &'static str)>,
+    server: Option<TestServer>,
 }
 
 impl ClusterBuilder {
+    /// Over this server instead of a new one.
+    #[must_use]
+    pub fn over(mut self, server: TestServer) -> Self {
+        self.server = Some(server);
+        self
+    }
+
     /// Sets a key of the configuration of every process.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         self.settings.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Sets a variable that is no key of the configuration, for every process.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -42,7 +58,9 @@ impl ClusterBuilder {
     /// Starts Redis and the processes without waiting for them.
     #[must_use]
     pub fn launch(self) -> Cluster {
-        let server = TestServer::start_with(&self.server_settings);
+        let server = self
+            .server
+            .unwrap_or_else(|| TestServer::start_with(&self.server_settings));
         let folder = tempfile::Builder::new()
             .prefix("tidemill-e2e-")
             .tempdir()
@@ -52,6 +70,7 @@ impl ClusterBuilder {
             instances: Vec::new(),
             handlers: 0,
             settings: self.settings,
+            variables: self.variables,
             journal,
             folder,
             server,
@@ -80,6 +99,7 @@ pub struct Cluster {
     instances: Vec<Instance>,
     handlers: usize,
     settings: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
     journal: Journal,
     folder: TempDir,
     /// Its Redis.
@@ -99,7 +119,9 @@ impl Cluster {
         ClusterBuilder {
             counts,
             settings,
+            variables: Vec::new(),
             server_settings: Vec::new(),
+            server: None,
         }
         .set("rules.lease_ttl", "2s")
     }
@@ -113,7 +135,8 @@ impl Cluster {
             ("log.format".to_owned(), "json".to_owned()),
         ];
         let all = own.iter().chain(&self.settings);
-        let variables = all.map(|(key, value)| (environment(key), value.clone())).collect();
+        let variables = all.map(|(key, value)| (environment(key), value.clone()));
+        let variables = variables.chain(self.variables.iter().cloned()).collect();
         Instance::new(role, number, (port, admin), variables, self.folder.path())
     }
 

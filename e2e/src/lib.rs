@@ -13,6 +13,8 @@
 //! | `handler` | the handler processes (`src/bin/handler.rs`) and the journal of what they ran |
 //! | `errors` | what a refused call says about itself |
 //! | `load` | producers with keys |
+//! | `proxy` | a TCP connection that can be cut, held up or led elsewhere |
+//! | `json` | messages as the conformance suite's JSON |
 //! | `http`, `wait` | small helpers |
 
 #![expect(
@@ -28,8 +30,10 @@ mod errors;
 mod handler;
 mod http;
 mod instance;
+mod json;
 mod load;
 mod process;
+mod proxy;
 mod wait;
 mod watch;
 
@@ -39,8 +43,10 @@ pub use errors::{Expected, Refusal};
 pub use handler::{Entry, HandlerOptions, Journal};
 pub use http::get;
 pub use instance::{Instance, Role};
+pub use json::{assignment_json, payload_json, task_error_json, task_json};
 pub use load::Load;
 pub use process::{Process, binary, signal};
+pub use proxy::Proxy;
 pub use tidemill_test_server::{TestServer, free_port};
 pub use wait::{LIMIT, until};
 pub use watch::{check_log, state_changes, watch_from};

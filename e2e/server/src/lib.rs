@@ -135,13 +135,18 @@ impl TestServer {
     /// Sends one inline command and answers the raw reply's first line, for checks that need no client.
     #[must_use]
     pub fn ask(&self, command: &str) -> Option<String> {
+        self.reply(command)?.lines().next().map(str::to_owned)
+    }
+
+    /// The same with the whole raw reply, up to 4 KiB.
+    #[must_use]
+    pub fn reply(&self, command: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         stream.write_all(format!("{command}\r\n").as_bytes()).ok()?;
         let mut buffer = [0; 4096];
         let read = stream.read(&mut buffer).ok()?;
-        let text = String::from_utf8_lossy(buffer.get(..read)?).into_owned();
-        text.lines().next().map(str::to_owned)
+        Some(String::from_utf8_lossy(buffer.get(..read)?).into_owned())
     }
 
     fn wait_until_it_answers(&mut self) {

@@ -1,0 +1,74 @@
+//! The leases that are held, over all streams.
+
+use tidemill_proto::v1::{Assignment, work_request::Message};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
+
+use super::{CancelRequest, TaskFacts, context::Refused};
+
+/// One lease.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) task: TaskFacts,
+    job: AbortHandle,
+    cancel: watch::Sender<Option<CancelRequest>>,
+    pub(super) refused: Refused,
+    /// How the attempt ended, once it has; kept until the server has answered it, to be said again after a broken stream.
+    pub(super) settle: Option<Message>,
+    /// The registration did not adopt it: that it is lost is said once apart from the settle's own answer.
+    pub(super) not_adopted: bool,
+    /// How often the server could not take the settle.
+    pub(super) refusals: u32,
+    /// When the handler that was asked to stop is stopped, or the settle is said again.
+    pub(super) due: Option<Instant>,
+}
+
+impl Held {
+    pub(super) fn new(
+        task: TaskFacts,
+        job: AbortHandle,
+        cancel: watch::Sender<Option<CancelRequest>>,
+        refused: Refused,
+    ) -> Self {
+        Self {
+            task,
+            job,
+            cancel,
+            refused,
+            settle: None,
+            not_adopted: false,
+            refusals: 0,
+            due: None,
+        }
+    }
+
+    /// Asks the handler to stop.
+    pub(super) fn ask_to_stop(&self, request: CancelRequest) {
+        self.cancel.send_replace(Some(request));
+    }
+
+    pub(super) fn cancel_request(&self) -> Option<CancelRequest> {
+        self.cancel.borrow().clone()
+    }
+
+    /// Drops the handler's future at its next await.
+    pub(super) fn stop(&self) {
+        self.job.abort();
+    }
+}
+
+/// Whoever forgets a lease stops its handler: nothing it does would count.
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl TaskFacts {
+    pub(super) fn of(assignment: &Assignment) -> Self {
+        Self {
+            task_id: assignment.task_id.clone(),
+            kind: assignment.kind.clone(),
+            attempt: assignment.attempt,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A TCP proxy whose connections can be cut in mid-stream, held up, or led elsewhere.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what carries a test's bytes ends with the test"
+)]
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU16, AtomicUsize, Ordering},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::{AbortHandle, JoinHandle},
+};
+
+/// Forwards every connection to one port until it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where it listens, on the loopback address.
+    pub port: u16,
+    accepting: JoinHandle<()>,
+    open: Arc<Mutex<Vec<AbortHandle>>>,
+    cuts: AtomicUsize,
+    target: Arc<AtomicU16>,
+    /// Whether bytes may pass: to the server, and to the client.
+    gates: [watch::Sender<bool>; 2],
+}
+
+impl Proxy {
+    /// Starts one to this port of the loopback address.
+    pub async fn start(target: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let open = Arc::new(Mutex::new(Vec::<AbortHandle>::new()));
+        let target = Arc::new(AtomicU16::new(target));
+        let gates = [watch::Sender::new(true), watch::Sender::new(true)];
+        let (connections, to) = (Arc::clone(&open), Arc::clone(&target));
+        let ears = gates.each_ref().map(watch::Sender::subscribe);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let forward = tokio::spawn(forward(client, to.load(Ordering::Relaxed), ears.clone()));
+                let mut open = connections.lock().expect("lock");
+                open.retain(|connection| !connection.is_finished());
+                open.push(forward.abort_handle());
+            }
+        });
+        Self {
+            port,
+            accepting,
+            open,
+            cuts: AtomicUsize::new(0),
+            target,
+            gates,
+        }
+    }
+
+    /// Cuts every open connection, whatever is on its way.
+    pub fn cut(&self) {
+        for connection in self.open.lock().expect("lock").drain(..) {
+            if !connection.is_finished() {
+                self.cuts.fetch_add(1, Ordering::Relaxed);
+                connection.abort();
+            }
+        }
+    }
+
+    /// How many connections were cut.
+    #[must_use]
+    pub fn cuts(&self) -> usize {
+        self.cuts.load(Ordering::Relaxed)
+    }
+
+    /// Nothing passes any more, in either direction, not even the end of a connection; connections stay open and new ones are taken.
+    pub fn freeze(&self) {
+        for gate in &self.gates {
+            gate.send_replace(false);
+        }
+    }
+
+    /// What the server says does not pass any more; what the client says does.
+    pub fn mute_server(&self) {
+        self.gates[1].send_replace(false);
+    }
+
+    /// Ends [`freeze`](Self::freeze) and [`mute_server`](Self::mute_server): what was held up goes on.
+    pub fn thaw(&self) {
+        for gate in &self.gates {
+            gate.send_replace(true);
+        }
+    }
+
+    /// Leads new connections to another port; those that are open stay where they are.
+    pub fn lead_to(&self, target: u16) {
+        self.target.store(target, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn forward(client: TcpStream, target: u16, [up, down]: [watch::Receiver<bool>; 2]) {
+    // Nobody there: the client's connection is closed, as by a proxy whose backend is away.
+    let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
+        return;
+    };
+    // Small messages of a conversation, not bulk.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let both = tokio::try_join!(pump(from_client, to_server, up), pump(from_server, to_client, down));
+    // An error of one direction drops, and so closes, both connections.
+    drop(both);
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut gate: watch::Receiver<bool>,
+) -> Result<(), std::io::Error> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        if gate.wait_for(|open| *open).await.is_err() {
+            return Ok(());
+        }
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..read]).await?;
+    }
+}
