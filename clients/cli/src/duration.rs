@@ -50,9 +50,16 @@ pub(crate) fn to_proto(duration: Duration) -> prost_types::Duration {
     }
 }
 
-/// A duration that the server sent. A negative one counts as zero.
-pub(crate) fn from_proto(duration: &prost_types::Duration) -> Duration {
-    Duration::try_from(*duration).unwrap_or_default().min(LONGEST)
+/// `42s`, `1h05m`, `3d02h`: two units say enough about an age. A negative one counts as zero.
+pub(crate) fn age(duration: &prost_types::Duration) -> String {
+    let seconds = duration.seconds.max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, ..) => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
 }
 
 #[cfg(test)]
@@ -96,19 +103,20 @@ mod tests {
     }
 
     #[test]
-    fn converts_both_ways() {
-        let duration = Duration::from_millis(1_250);
+    fn becomes_the_contracts_form() {
+        let nanos = 250_000_000;
         assert_eq!(
-            to_proto(duration),
-            prost_types::Duration {
-                seconds: 1,
-                nanos: 250_000_000
-            }
+            to_proto(Duration::from_millis(1_250)),
+            prost_types::Duration { seconds: 1, nanos }
         );
-        assert_eq!(from_proto(&to_proto(duration)), duration);
+    }
+
+    #[test]
+    fn ages_have_two_units() {
+        let told = |seconds| age(&prost_types::Duration { seconds, nanos: 0 });
         assert_eq!(
-            from_proto(&prost_types::Duration { seconds: -1, nanos: 0 }),
-            Duration::ZERO
+            [-1, 59, 61, 3_900, 266_400].map(told),
+            ["0s", "59s", "1m01s", "1h05m", "3d02h"]
         );
     }
 }

@@ -1,58 +1,46 @@
 //! `tidemill enqueue`.
 
-use std::{collections::HashMap, io::Write, time::Duration};
+use std::{io::Write, path::PathBuf};
 
-use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser, value_parser};
-use tidemill_proto::v1::{self, EnqueueRequest, RetryPolicy, enqueue_request::Start};
-use uuid::Uuid;
+use clap::{Args, builder::NonEmptyStringValueParser};
+use tidemill_client::{Task, proto::EnqueueRequest};
 
 use crate::{
-    ClientOptions, Error, PayloadArgs,
-    client::Client,
+    ClientOptions, Error, batch,
     command::Outcome,
-    duration::{parse_duration, to_proto},
-    json, names,
-    printer::Printer,
-    watch::{self, Resume, Watch},
+    json,
+    payload::PayloadArgs,
+    printer::{Printer, Shape},
+    task_args::TaskArgs,
+    watch::{self, Resume},
 };
 
 /// Arguments of `tidemill enqueue`.
 #[derive(Debug, Args)]
 pub struct EnqueueArgs {
-    /// Selects the handler, e.g. email.send
-    kind: String,
-    /// The queue, made on first use [default: default]
-    #[arg(long, short = 'q')]
-    queue: Option<String>,
+    /// Selects the handler, e.g. email.send. With --batch: the kind of lines that name none
+    #[arg(required_unless_present = "batch")]
+    kind: Option<String>,
     #[command(flatten)]
     payload: PayloadArgs,
+    #[command(flatten)]
+    task: TaskArgs,
     /// Idempotency key: the same key with the same content never stores a second task [default: a fresh one]
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     key: Option<String>,
-    /// Order among ready tasks
-    #[arg(long, value_name = "LEVEL")]
-    priority: Option<PriorityArg>,
-    /// Not before this long from now
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    delay: Option<Duration>,
-    /// Attempts in all, the first included
-    #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(1..))]
-    max_attempts: Option<i32>,
-    /// Wait after the first failure; doubles with each further one
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    initial_backoff: Option<Duration>,
-    /// Longest wait between attempts
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    max_backoff: Option<Duration>,
-    /// Longest run of one attempt
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    attempt_timeout: Option<Duration>,
-    /// Give up if the task is not finished by then
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    expires_in: Option<Duration>,
-    /// A label; may be repeated
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse_label)]
-    labels: Vec<(String, String)>,
+    /// Store many tasks: each line of this file is one, as JSON with the names of EnqueueRequest; - reads stdin
+    ///
+    /// Example of a line: {"kind": "email.send", "payload": {"json": {"to": "a@example.com"}}, "delay": "10s", "idempotencyKey": "k1"}
+    ///
+    /// The other flags give defaults for what a line does not say. A line that cannot be stored is reported with its number, and the
+    /// others are stored all the same; if the server is away for longer than --give-up-after, the rest is not read.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "watch"])]
+    batch: Option<PathBuf>,
+    /// With --batch: line N gets the idempotency key PREFIX-N, so that the same command stores nothing twice when it is run again
+    ///
+    /// Use a new prefix for new content: the same key with other content is refused. Lines with a key of their own keep it.
+    #[arg(long, value_name = "PREFIX", requires = "batch", value_parser = NonEmptyStringValueParser::new())]
+    key_prefix: Option<String>,
     /// Follow the task: print its events as they arrive, then its output
     #[arg(long, short = 'w')]
     watch: bool,
@@ -65,86 +53,57 @@ pub struct EnqueueArgs {
     pub(crate) options: ClientOptions,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PriorityArg {
-    Low,
-    Normal,
-    High,
-    Urgent,
-}
-
 impl EnqueueArgs {
+    pub(crate) fn shape(&self) -> Shape {
+        if self.watch || self.batch.is_some() {
+            Shape::Array
+        } else {
+            Shape::Object
+        }
+    }
+
     pub(crate) async fn run<W: Write>(self, printer: &mut Printer<W>) -> Result<Outcome, Error> {
-        let client = Client::new(&self.options)?;
-        let (follow, resume) = (self.watch, self.resume);
-        let response = client.enqueue(self.request()?).await?;
-        if !(follow && printer.is_quiet()) {
-            printer.either(|| response.task_id.clone(), || json::enqueued(&response))?;
+        let Some(path) = &self.batch else {
+            return self.one(printer).await;
+        };
+        if path.as_os_str() == "-" && self.payload.reads_stdin() {
+            return Err(Error::Usage("stdin cannot be both the batch and the input".to_owned()));
         }
-        if response.deduplicated {
-            printer.note(&format!(
-                "the key named this task already, which is {}",
-                names::state(response.state)
-            ));
-        }
-        if !follow {
-            return Ok(Outcome::Done);
-        }
-        watch::follow(&mut Watch::new(&client, &response.task_id, 0, resume), printer).await
+        let batch = batch::Batch {
+            path: path.clone(),
+            defaults: self.request()?,
+            key_prefix: self.key_prefix.clone(),
+        };
+        // As many tries as fit. Before the server has answered once, its address may be wrong; later the batch outlives a restart.
+        let first = self.options.builder()?.build()?;
+        let give_up_after = self.resume.give_up_after.max(self.options.timeout);
+        let patient = self.options.builder()?.timeout(give_up_after).build()?;
+        batch.run(&first, &patient, printer).await
     }
 
-    /// The request as sent. What was not given stays absent, so that the server's defaults apply and the content under a key is stable.
-    fn request(self) -> Result<EnqueueRequest, Error> {
-        let has_policy = self.max_attempts.is_some() || self.initial_backoff.is_some() || self.max_backoff.is_some();
-        let mut labels = HashMap::with_capacity(self.labels.len());
-        for (name, value) in self.labels {
-            if let Some(other) = labels.insert(name.clone(), value) {
-                return Err(Error::Usage(format!(
-                    "label `{name}` is given twice; the first value is `{other}`"
-                )));
-            }
+    async fn one<W: Write>(self, printer: &mut Printer<W>) -> Result<Outcome, Error> {
+        let client = self.options.client()?;
+        let answer = client.enqueue(Task::from(self.request()?)).await?;
+        if !(self.watch && printer.is_quiet()) {
+            printer.item(|_| answer.task_id.clone(), || json::enqueued(&answer))?;
         }
+        if answer.deduplicated {
+            printer.note(&format!("the key named this task already, which is {}", answer.state));
+        }
+        if !self.watch {
+            return Ok(Outcome::DONE);
+        }
+        watch::follow(&client, &answer.task_id, 0, self.resume, printer).await
+    }
+
+    /// The request as sent, but for the key, which the client adds if none was given.
+    fn request(&self) -> Result<EnqueueRequest, Error> {
         Ok(EnqueueRequest {
-            queue: self.queue.unwrap_or_default(),
-            kind: self.kind,
-            payload: self.payload.read()?,
-            idempotency_key: self.key.unwrap_or_else(fresh_key),
-            priority: self.priority.map_or(v1::Priority::Unspecified, PriorityArg::to_proto) as i32,
-            start: self.delay.map(|delay| Start::Delay(to_proto(delay))),
-            retry_policy: has_policy.then(|| RetryPolicy {
-                max_attempts: self.max_attempts.unwrap_or_default(),
-                initial_backoff: self.initial_backoff.map(to_proto),
-                max_backoff: self.max_backoff.map(to_proto),
-                multiplier: 0.0,
-            }),
-            attempt_timeout: self.attempt_timeout.map(to_proto),
-            expires_in: self.expires_in.map(to_proto),
-            labels,
-            ..EnqueueRequest::default()
+            kind: self.kind.clone().unwrap_or_default(),
+            payload: self.payload.read()?.map(tidemill_client::Payload::into_proto),
+            idempotency_key: self.key.clone().unwrap_or_default(),
+            ..self.task.request()?
         })
-    }
-}
-
-impl PriorityArg {
-    fn to_proto(self) -> v1::Priority {
-        match self {
-            Self::Low => v1::Priority::Low,
-            Self::Normal => v1::Priority::Normal,
-            Self::High => v1::Priority::High,
-            Self::Urgent => v1::Priority::Urgent,
-        }
-    }
-}
-
-/// A key that makes the retries of one command safe.
-pub(crate) fn fresh_key() -> String {
-    Uuid::new_v4().to_string()
-}
-
-fn parse_label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("`{text}` is not a label; write KEY=VALUE")),
     }
 }
 

@@ -1,10 +1,9 @@
-//! Everything that can go wrong, and the exit code of each.
+//! Everything that can go wrong, the exit code of each, and what to do next.
 
-use std::{io, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
-use tonic::{Code, Status};
-
-use crate::Refusal;
+use tidemill_client::{ErrorKind, ErrorReason, Outcome, TlsProblem};
+use tonic::Code;
 
 /// Why a command did not do what was asked for. The text is one line.
 #[derive(Debug, thiserror::Error)]
@@ -13,25 +12,9 @@ pub enum Error {
     /// The command line, a file or an address cannot be used.
     #[error("{0}")]
     Usage(String),
-    /// The server refused, or could not be reached.
-    #[error("{0}")]
-    Refused(Box<Refusal>),
-    /// No answer came in time.
-    #[error("no answer from {address} within {limit:?}; is the server healthy? a longer --timeout may help")]
-    Deadline {
-        /// Who was asked.
-        address: String,
-        /// How long was waited.
-        limit: Duration,
-    },
-    /// An enqueue failed in a way that leaves open whether the task was stored.
-    #[error("{source}; the task may have been stored: enqueue it again with --key {key}, which cannot store it twice")]
-    OutcomeUnknown {
-        /// The idempotency key that was used.
-        key: String,
-        /// What went wrong.
-        source: Box<Error>,
-    },
+    /// A call failed.
+    #[error("{}", told(.0))]
+    Call(#[from] tidemill_client::Error),
     /// A watch could not be resumed in time.
     #[error("{source}; gave up after {after:?}; go on with `tidemill watch {task_id} --after {last_sequence}`")]
     GaveUp {
@@ -42,35 +25,34 @@ pub enum Error {
         /// How long it was tried.
         after: Duration,
         /// The last failure.
-        source: Box<Error>,
+        source: tidemill_client::Error,
     },
-    /// The stream of a watch ended without a result. It can be resumed.
-    #[error("the stream ended before the result")]
-    StreamEnded,
-    /// The server broke the contract.
-    #[error("the server broke the contract: {0}")]
-    Contract(String),
     /// Something in the demo did not end as it must.
     #[error("the demo went wrong: {0}")]
     Demo(String),
-    /// The output cannot be written.
-    #[error("cannot write: {0}")]
+    /// Stdout cannot be written.
+    #[error("cannot write to stdout: {0}")]
     Output(#[from] io::Error),
+    /// The file for the output of a task cannot be written.
+    #[error("cannot write {path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl Error {
-    /// The exit code of the process: 2 usage, 3 not found, 4 conflict, 5 unavailable or deadline, 6 resource exhausted, 70 internal,
-    /// 141 stdout closed by its reader.
+    /// The exit code of the process, as [`EXIT_CODES`](crate::EXIT_CODES) explains it.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Refused(refusal) => refusal.exit_code(),
-            Self::Deadline { .. } | Self::StreamEnded => 5,
-            Self::OutcomeUnknown { source, .. } | Self::GaveUp { source, .. } => source.exit_code(),
-            Self::Contract(_) | Self::Demo(_) => 70,
+            Self::Call(error) | Self::GaveUp { source: error, .. } => exit_code(error),
+            Self::Demo(_) => 70,
             // As a shell reports it of a program that a signal ended.
             Self::Output(_) if self.is_closed_output() => 141,
-            Self::Output(_) => 70,
+            Self::Output(_) | Self::File { .. } => 74,
         }
     }
 
@@ -78,117 +60,144 @@ impl Error {
     pub fn is_closed_output(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
 
-    /// Reads the status that a call to `address` ended with.
-    pub(crate) fn from_status(status: &Status, address: &str) -> Self {
-        Self::Refused(Box::new(Refusal::new(status, address)))
+/// The exit code for a failed call.
+pub(crate) fn exit_code(error: &tidemill_client::Error) -> u8 {
+    match (error.kind(), error.code()) {
+        (ErrorKind::Invalid, _) => 2,
+        (ErrorKind::Unreachable | ErrorKind::ConnectionLost | ErrorKind::DeadlineExceeded, _) => 5,
+        (ErrorKind::Refused, Some(code)) => match code {
+            Code::Ok => 0,
+            Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented => 2,
+            Code::Unauthenticated | Code::PermissionDenied => 2,
+            Code::NotFound => 3,
+            Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => 4,
+            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => 5,
+            Code::ResourceExhausted => 6,
+            Code::Unknown | Code::Internal | Code::DataLoss => 70,
+        },
+        _ => 70,
     }
+}
 
-    /// How long to wait at least before the same call may be tried again; `None`: it would be of no use.
-    pub(crate) fn retry_delay(&self) -> Option<Duration> {
-        let Self::Refused(refusal) = self else { return None };
-        match refusal.code {
-            Code::Unavailable => Some(refusal.retry_delay.unwrap_or_default()),
-            Code::ResourceExhausted => refusal.retry_delay,
-            Code::Unknown | Code::Internal | Code::Aborted | Code::Cancelled if refusal.local => Some(Duration::ZERO),
+/// True if no server could be asked, or none answered: other calls will not fare better.
+pub(crate) fn is_away(error: &tidemill_client::Error) -> bool {
+    exit_code(error) == 5
+}
+
+/// The error and the next step, and for an enqueue that may have been stored how to make sure.
+fn told(error: &tidemill_client::Error) -> String {
+    let text = with_next_step(error);
+    match error.idempotency_key() {
+        Some(key) if error.outcome() == Outcome::Unknown => {
+            format!(
+                "{text}; the task may have been stored: enqueue it again with --key {key}, which cannot store it twice"
+            )
+        }
+        _ => text,
+    }
+}
+
+/// The error and the next step.
+pub(crate) fn with_next_step(error: &tidemill_client::Error) -> String {
+    match next_step(error) {
+        Some(step) => format!("{error}; {step}"),
+        None => error.to_string(),
+    }
+}
+
+fn next_step(error: &tidemill_client::Error) -> Option<String> {
+    if let Some(problem) = error.tls_problem() {
+        return match problem {
+            TlsProblem::Untrusted => Some("see --ca and --tls-domain".to_owned()),
+            TlsProblem::CertificateRequired => Some("see --cert and --cert-key".to_owned()),
             _ => None,
-        }
+        };
     }
-
-    /// The same for a watch, which may be resumed after anything but a considered refusal.
-    pub(crate) fn resume_delay(&self) -> Option<Duration> {
-        match self {
-            Self::StreamEnded | Self::Deadline { .. } => Some(Duration::ZERO),
-            Self::Refused(refusal) => self.retry_delay().or_else(|| {
-                let considered = !refusal.reason.is_empty() && refusal.code != Code::DeadlineExceeded;
-                let passing = matches!(
-                    refusal.code,
-                    Code::Unknown | Code::Internal | Code::Aborted | Code::Cancelled | Code::DeadlineExceeded
-                );
-                (passing && !considered).then_some(Duration::ZERO)
-            }),
-            _ => None,
+    let again = || match error.retry_after() {
+        Some(delay) => format!("try again in {delay:?}"),
+        None => "try again".to_owned(),
+    };
+    match (error.kind(), error.reason(), error.code()) {
+        (ErrorKind::Unreachable, ..) => {
+            Some("is the server running there? `tidemill dev` starts one, --url names another".to_owned())
         }
-    }
-
-    /// True if the call may have left a trace at the server.
-    pub(crate) fn outcome_unknown(&self) -> bool {
-        match self {
-            Self::Refused(refusal) => refusal.outcome_unknown(),
-            Self::Deadline { .. } => true,
-            _ => false,
+        // With TLS 1.3 a client that shows no certificate hears of it only by the end of the connection.
+        (ErrorKind::ConnectionLost, ..) if error.address().starts_with("https://") => {
+            Some("try again; if the server asks for a client certificate, see --cert and --cert-key".to_owned())
         }
+        (ErrorKind::ConnectionLost, ..) => Some("try again".to_owned()),
+        (ErrorKind::DeadlineExceeded, ..) => {
+            Some("is the server healthy? see `tidemill health`; a longer --timeout may help".to_owned())
+        }
+        (_, Some(ErrorReason::TaskNotFound), _) => {
+            Some("check the id; a finished task is kept only for its retention".to_owned())
+        }
+        (_, Some(ErrorReason::QueueNotFound), _) => Some("see `tidemill queues`".to_owned()),
+        (_, Some(ErrorReason::IdempotencyKeyReused), _) => Some(match error.metadata("task_id") {
+            Some(id) => format!("use another --key, or see `tidemill get {id}`"),
+            None => "use another --key".to_owned(),
+        }),
+        (_, Some(ErrorReason::SequenceAhead), _) => {
+            Some("the task has finished; watch it with a smaller --after".to_owned())
+        }
+        (_, Some(ErrorReason::StoreChanged), _) => Some("an operator must act; see the server's log".to_owned()),
+        (_, Some(ErrorReason::Internal), _) => Some("see the server's log".to_owned()),
+        (_, _, Some(Code::ResourceExhausted | Code::Unavailable)) => Some(again()),
+        (_, _, Some(Code::Unauthenticated | Code::PermissionDenied)) => Some("see --token-file and --cert".to_owned()),
+        (_, _, Some(Code::Unimplemented)) => {
+            let address = error.address();
+            Some(format!("does {address} serve this? see --url and --results-url"))
+        }
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tidemill_proto::google::rpc::RetryInfo;
-
     use super::*;
-    use crate::testing::{detail, info, status};
-
-    const LIMIT: Duration = Duration::from_secs(1);
-
-    fn from(code: Code, details: Vec<prost_types::Any>) -> Error {
-        Error::from_status(&status(code, "m", details), "http://here")
-    }
-
-    fn retry_info() -> prost_types::Any {
-        detail(
-            "google.rpc.RetryInfo",
-            &RetryInfo {
-                retry_delay: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
-            },
-        )
-    }
-
-    #[test]
-    fn only_what_may_pass_is_tried_again() {
-        assert_eq!(from(Code::Unavailable, vec![]).retry_delay(), Some(Duration::ZERO));
-        assert_eq!(from(Code::ResourceExhausted, vec![]).retry_delay(), None);
-        assert_eq!(
-            from(Code::ResourceExhausted, vec![retry_info()]).retry_delay(),
-            Some(LIMIT)
-        );
-        for code in [
-            Code::InvalidArgument,
-            Code::NotFound,
-            Code::AlreadyExists,
-            Code::Internal,
-            Code::DeadlineExceeded,
-        ] {
-            assert_eq!(from(code, vec![]).retry_delay(), None, "{code:?}");
-        }
-    }
-
-    #[test]
-    fn a_watch_resumes_unless_the_server_means_it() {
-        assert_eq!(from(Code::Internal, vec![]).resume_delay(), Some(Duration::ZERO));
-        assert_eq!(from(Code::Internal, vec![info("INTERNAL", &[])]).resume_delay(), None);
-        assert_eq!(
-            from(Code::NotFound, vec![info("TASK_NOT_FOUND", &[])]).resume_delay(),
-            None
-        );
-        assert_eq!(
-            from(Code::Unavailable, vec![info("DRAINING", &[]), retry_info()]).resume_delay(),
-            Some(LIMIT)
-        );
-        assert_eq!(Error::StreamEnded.resume_delay(), Some(Duration::ZERO));
-    }
 
     #[test]
     fn exit_codes() {
         assert_eq!(Error::Usage(String::new()).exit_code(), 2);
-        let codes = [
-            Code::NotFound,
-            Code::FailedPrecondition,
-            Code::Unavailable,
-            Code::ResourceExhausted,
-            Code::Internal,
-        ];
-        assert_eq!(codes.map(|code| from(code, vec![]).exit_code()), [3, 4, 5, 6, 70]);
         let closed = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!((closed.exit_code(), closed.is_closed_output()), (141, true));
+        let full = Error::from(io::Error::from(io::ErrorKind::StorageFull));
+        assert_eq!((full.exit_code(), full.is_closed_output()), (74, false));
+        // A pipe that --file names is a file like any other: its reader's end is an error to be told.
+        let file = Error::File {
+            path: "out".into(),
+            source: io::Error::from(io::ErrorKind::BrokenPipe),
+        };
+        assert_eq!((file.exit_code(), file.is_closed_output()), (74, false));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_named_with_what_to_do() {
+        // Bound and dropped: nobody listens there.
+        let address = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("port");
+        let client = tidemill_client::Client::builder(address.to_string()).max_tries(1);
+        let error = client
+            .build()
+            .expect("client")
+            .result("T1")
+            .await
+            .expect_err("nobody is there");
+        let error = Error::from(error);
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!("cannot reach http://{address}: ")) && text.contains("`tidemill dev`"),
+            "{text}"
+        );
+        assert_eq!(error.exit_code(), 5);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_a_wrong_argument() {
+        let error = tidemill_client::Client::new("ftp://a").expect_err("refused");
+        assert_eq!(Error::from(error).exit_code(), 2);
     }
 }

@@ -1,75 +1,100 @@
 //! The contract's JSON mapping of what is printed: lowerCamelCase, 64-bit numbers as strings, enums by their full name, bytes in
 //! base64. Scalar fields are always there, so that a filter need not care; messages only if they are set.
 
+use std::time::SystemTime;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use prost_types::{Duration, Timestamp};
 use serde_json::{Map, Value, json};
-use tidemill_proto::v1::{
-    CancelTaskResponse, EnqueueResponse, GetResultResponse, KindDepth, Payload, Queue, RetryPolicy, Task, TaskError,
-    TaskEvent, payload::Content, task_event::Event,
+use tidemill_client::{
+    Cancelled, Enqueued, Event, EventKind, TaskResult, TaskSnapshot, TaskState,
+    proto::{KindDepth, Payload, Queue, RetryPolicy, Task, TaskError, payload::Content},
 };
 
-use crate::{names, payload};
+use crate::{names, text};
 
 /// EnqueueResponse.
-pub(crate) fn enqueued(response: &EnqueueResponse) -> Value {
+pub(crate) fn enqueued(answer: &Enqueued) -> Value {
     json!({
-        "taskId": response.task_id,
-        "state": names::json_state(response.state),
-        "deduplicated": response.deduplicated,
+        "taskId": answer.task_id,
+        "state": names::json_state(answer.state),
+        "deduplicated": answer.deduplicated,
     })
 }
 
 /// CancelTaskResponse.
-pub(crate) fn cancelled(response: &CancelTaskResponse) -> Value {
-    json!({ "state": names::json_state(response.state), "cancelRequested": response.cancel_requested })
+pub(crate) fn cancelled(answer: Cancelled) -> Value {
+    json!({ "state": names::json_state(answer.state), "cancelRequested": answer.cancel_requested })
+}
+
+/// google.rpc.Status, with the reason of its ErrorInfo beside the code.
+pub(crate) fn refusal(code: i32, reason: &str, message: &str) -> Value {
+    json!({ "code": code, "reason": reason, "message": message })
 }
 
 /// TaskEvent.
-pub(crate) fn event(event: &TaskEvent) -> Value {
+pub(crate) fn event(event: &Event) -> Value {
     let object = json!({ "sequence": event.sequence.to_string(), "attempt": event.attempt });
-    let object = with(object, "time", event.time.as_ref().map(time));
-    let (name, value) = match &event.event {
-        None => return object,
-        Some(Event::StateChanged(change)) => (
+    let object = with(object, "time", event.time.map(system_time));
+    let (name, value) = match &event.kind {
+        EventKind::StateChanged { state, cause } => (
             "stateChanged",
-            json!({ "state": names::json_state(change.state), "cause": names::json_cause(change.cause) }),
+            json!({ "state": names::json_state(*state), "cause": names::json_cause(*cause) }),
         ),
-        Some(Event::Progress(progress)) => (
-            "progress",
-            json!({ "fraction": double(progress.fraction), "message": progress.message }),
-        ),
-        Some(Event::OutputChunk(chunk)) => (
-            "outputChunk",
-            with(json!({}), "payload", chunk.payload.as_ref().map(payload)),
-        ),
-        Some(Event::Truncated(gap)) => (
-            "truncated",
-            json!({ "fromSequence": gap.from_sequence.to_string(), "toSequence": gap.to_sequence.to_string() }),
-        ),
-        Some(Event::Result(result)) => {
-            let value = json!({ "state": names::json_state(result.state) });
-            let value = with(value, "output", result.output.as_ref().map(payload));
-            ("result", with(value, "error", result.error.as_ref().map(error)))
+        EventKind::Progress { fraction, message } => {
+            ("progress", json!({ "fraction": double(*fraction), "message": message }))
         }
+        EventKind::OutputChunk(chunk) => ("outputChunk", json!({ "payload": payload(chunk.as_proto()) })),
+        EventKind::Truncated {
+            from_sequence,
+            to_sequence,
+        } => (
+            "truncated",
+            json!({ "fromSequence": from_sequence.to_string(), "toSequence": to_sequence.to_string() }),
+        ),
+        EventKind::Result(end) => ("result", result(end)),
+        _ => return object,
     };
     with(object, name, Some(value))
 }
 
+/// TaskResult.
+fn result(result: &TaskResult) -> Value {
+    let value = json!({ "state": names::json_state(result.state) });
+    let value = with(
+        value,
+        "output",
+        result.output.as_ref().map(|output| payload(output.as_proto())),
+    );
+    with(
+        value,
+        "error",
+        result.error.as_ref().map(|failure| error(failure.as_proto())),
+    )
+}
+
 /// GetResultResponse.
-pub(crate) fn result(result: &GetResultResponse) -> Value {
+pub(crate) fn snapshot(found: &TaskSnapshot) -> Value {
     let object = json!({
-        "taskId": result.task_id,
-        "state": names::json_state(result.state),
-        "attempt": result.attempt,
-        "lastSequence": result.last_sequence.to_string(),
-        "cancelRequested": result.cancel_requested,
+        "taskId": found.task_id,
+        "state": names::json_state(found.state),
+        "attempt": found.attempt,
+        "lastSequence": found.last_sequence.to_string(),
+        "cancelRequested": found.cancel_requested,
     });
-    let object = with(object, "output", result.output.as_ref().map(payload));
-    let object = with(object, "error", result.error.as_ref().map(error));
-    let object = with(object, "createTime", result.create_time.as_ref().map(time));
-    let object = with(object, "startTime", result.start_time.as_ref().map(time));
-    with(object, "finishTime", result.finish_time.as_ref().map(time))
+    let object = with(
+        object,
+        "output",
+        found.output.as_ref().map(|output| payload(output.as_proto())),
+    );
+    let object = with(
+        object,
+        "error",
+        found.error.as_ref().map(|failure| error(failure.as_proto())),
+    );
+    let object = with(object, "createTime", found.create_time.map(system_time));
+    let object = with(object, "startTime", found.start_time.map(system_time));
+    with(object, "finishTime", found.finish_time.map(system_time))
 }
 
 /// Queue.
@@ -100,7 +125,7 @@ pub(crate) fn task(task: &Task) -> Value {
         "taskId": task.task_id,
         "queue": task.queue,
         "kind": task.kind,
-        "state": names::json_state(task.state),
+        "state": names::json_state(TaskState::from_proto(task.state)),
         "priority": names::json_priority(task.priority),
         "attempt": task.attempt,
         "failures": task.failures,
@@ -136,7 +161,7 @@ fn payload(payload: &Payload) -> Value {
         None => object,
         Some(Content::Data(data)) => with(object, "data", Some(Value::from(STANDARD.encode(data)))),
         Some(Content::Text(text)) => with(object, "text", Some(Value::from(text.as_str()))),
-        Some(Content::Json(value)) => with(object, "json", Some(payload::from_proto(value))),
+        Some(Content::Json(_)) => with(object, "json", Some(text::json_value(&payload.clone().into()))),
     }
 }
 
@@ -151,6 +176,10 @@ fn error(error: &TaskError) -> Value {
 
 fn time(time: &Timestamp) -> Value {
     Value::from(time.to_string())
+}
+
+fn system_time(at: SystemTime) -> Value {
+    time(&Timestamp::from(at))
 }
 
 fn duration(duration: &Duration) -> Value {
@@ -175,20 +204,28 @@ fn with(mut object: Value, name: &str, value: Option<Value>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tidemill_proto::v1::{OutputChunk, TaskResult, TaskState};
+    use tidemill_client::proto::{self, GetResultResponse, TaskEvent, task_event};
 
     use super::*;
-    use crate::testing;
 
-    #[test]
-    fn events_have_the_names_of_the_contract() {
-        let mut running = testing::running(3);
-        running.time = Some(Timestamp {
+    fn told(sequence: i64, what: task_event::Event) -> Value {
+        let time = Some(Timestamp {
             seconds: 1,
             nanos: 500_000_000,
         });
+        event(&Event::from(TaskEvent {
+            sequence,
+            attempt: 1,
+            time,
+            event: Some(what),
+        }))
+    }
+
+    #[test]
+    fn events_have_the_names_of_the_contract() {
+        let (state, cause) = (proto::TaskState::Running as i32, proto::StateCause::Leased as i32);
         assert_eq!(
-            event(&running),
+            told(3, task_event::Event::StateChanged(proto::StateChanged { state, cause })),
             json!({
                 "sequence": "3", "attempt": 1, "time": "1970-01-01T00:00:01.500Z",
                 "stateChanged": { "state": "TASK_STATE_RUNNING", "cause": "STATE_CAUSE_LEASED" },
@@ -198,23 +235,48 @@ mod tests {
             content_type: String::new(),
             content: Some(Content::Data(vec![0xff].into())),
         };
-        let chunk = testing::event(4, Event::OutputChunk(OutputChunk { payload: Some(output) }));
-        assert_eq!(event(&chunk)["outputChunk"]["payload"]["data"], "/w==");
+        let chunk = proto::OutputChunk { payload: Some(output) };
+        let chunk = told(4, task_event::Event::OutputChunk(chunk));
+        assert_eq!(chunk["outputChunk"]["payload"]["data"], "/w==");
         let error = Some(TaskError {
             reason: 18,
             ..TaskError::default()
         });
-        let result = TaskResult {
-            state: TaskState::Failed as i32,
+        let result = proto::TaskResult {
+            state: proto::TaskState::Failed as i32,
             output: None,
             error,
         };
-        let failed = event(&testing::event(5, Event::Result(result)));
+        let failed = told(5, task_event::Event::Result(result));
         assert_eq!(failed["result"]["error"]["reason"], "ERROR_REASON_CRASH_LIMIT");
         assert!(
             failed["result"].get("output").is_none(),
             "an absent message has no field"
         );
+    }
+
+    #[test]
+    fn a_result_has_its_times_and_output() {
+        let output = Payload {
+            content_type: String::new(),
+            content: Some(Content::Json(prost_types::Value::from(1.0))),
+        };
+        let found = snapshot(&TaskSnapshot::from(GetResultResponse {
+            task_id: "T1".into(),
+            state: 4,
+            output: Some(output),
+            finish_time: Some(Timestamp { seconds: 1, nanos: 0 }),
+            ..GetResultResponse::default()
+        }));
+        assert_eq!(
+            (&found["state"], &found["output"]["json"], &found["finishTime"]),
+            (
+                &json!("TASK_STATE_SUCCEEDED"),
+                &json!(1),
+                &json!("1970-01-01T00:00:01Z")
+            )
+        );
+        assert!(found.get("startTime").is_none());
     }
 
     #[test]

@@ -1,49 +1,25 @@
 //! Names of the contract's enum values, without their prefix as people read them, and with it as JSON has them.
 
 use serde_json::Value;
-use tidemill_proto::v1::{ErrorReason, Priority, StateCause, TaskState};
+use tidemill_client::{
+    StateCause, TaskState,
+    proto::{self, ErrorReason, Priority},
+};
 
-/// `QUEUED`; a number that this version does not know is shown as such.
-pub(crate) fn state(state: i32) -> String {
-    short(
-        TaskState::try_from(state).map(|state| state.as_str_name()),
-        "TASK_STATE_",
-        state,
-    )
-}
-
-/// `HANDLER_FAILED`.
-pub(crate) fn reason(reason: i32) -> String {
-    short(
-        ErrorReason::try_from(reason).map(|reason| reason.as_str_name()),
-        "ERROR_REASON_",
-        reason,
-    )
-}
-
-/// `NORMAL`.
+/// `NORMAL`; a number that this version does not know is shown as such.
 pub(crate) fn priority(priority: i32) -> String {
-    short(
-        Priority::try_from(priority).map(|priority| priority.as_str_name()),
-        "PRIORITY_",
-        priority,
+    match Priority::try_from(priority) {
+        Ok(known) => known.as_str_name().replacen("PRIORITY_", "", 1),
+        Err(_) => format!("PRIORITY_{priority}"),
+    }
+}
+
+pub(crate) fn json_state(state: TaskState) -> Value {
+    let number = state.to_proto();
+    full(
+        proto::TaskState::try_from(number).map(|state| state.as_str_name()),
+        number,
     )
-}
-
-/// True for the four states that never change.
-pub(crate) fn is_terminal(state: i32) -> bool {
-    [
-        TaskState::Succeeded,
-        TaskState::Failed,
-        TaskState::Cancelled,
-        TaskState::Expired,
-    ]
-    .iter()
-    .any(|s| *s as i32 == state)
-}
-
-pub(crate) fn json_state(state: i32) -> Value {
-    full(TaskState::try_from(state).map(|state| state.as_str_name()), state)
 }
 
 pub(crate) fn json_reason(reason: i32) -> Value {
@@ -57,15 +33,8 @@ pub(crate) fn json_priority(priority: i32) -> Value {
     )
 }
 
-pub(crate) fn json_cause(cause: i32) -> Value {
-    full(StateCause::try_from(cause).map(|cause| cause.as_str_name()), cause)
-}
-
-fn short<E>(name: Result<&'static str, E>, prefix: &str, number: i32) -> String {
-    match name {
-        Ok(name) => name.strip_prefix(prefix).unwrap_or(name).to_owned(),
-        Err(_) => format!("{prefix}{number}"),
-    }
+pub(crate) fn json_cause(cause: StateCause) -> Value {
+    Value::from(cause.as_str_name())
 }
 
 fn full<E>(name: Result<&'static str, E>, number: i32) -> Value {
@@ -78,15 +47,13 @@ mod tests {
 
     #[test]
     fn known_and_unknown_values() {
-        assert_eq!(state(2), "QUEUED");
-        assert_eq!(state(99), "TASK_STATE_99");
-        assert_eq!(reason(20), "HANDLER_FAILED");
-        assert_eq!(priority(4), "URGENT");
-        assert_eq!(json_state(2), "TASK_STATE_QUEUED");
-        assert_eq!(json_cause(99), 99);
         assert_eq!(
-            (1..=7).filter(|state| is_terminal(*state)).collect::<Vec<_>>(),
-            [4, 5, 6, 7]
+            (priority(4), priority(99)),
+            ("URGENT".to_owned(), "PRIORITY_99".to_owned())
         );
+        assert_eq!(json_state(TaskState::Queued), "TASK_STATE_QUEUED");
+        assert_eq!(json_state(TaskState::Unknown(99)), 99);
+        assert_eq!(json_cause(StateCause::Leased), "STATE_CAUSE_LEASED");
+        assert_eq!(json_reason(20), "ERROR_REASON_HANDLER_FAILED");
     }
 }

@@ -1,4 +1,4 @@
-//! The input of a task from the command line, and JSON to and from the contract's `Value`.
+//! The input of a task from the command line.
 
 use std::{
     fs::File,
@@ -7,21 +7,23 @@ use std::{
 };
 
 use clap::Args;
-use prost_types::{ListValue, Struct, value::Kind};
-use serde_json::{Number, Value};
-use tidemill_proto::v1::{Payload, payload::Content};
+use serde_json::Value;
+use tidemill_client::Payload;
 
 use crate::Error;
 
 /// No server takes more: 256 KiB, configurable to 1 MiB. Keeps an endless stdin out of memory.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The input of a task: at most one of text, JSON and a file.
+/// The input of a task: at most one of text, JSON, a file and stdin.
 #[derive(Debug, Clone, Default, Args)]
-pub struct PayloadArgs {
+pub(crate) struct PayloadArgs {
+    /// A single dash: the input is read from stdin, as bytes
+    #[arg(value_name = "-", group = "input", value_parser = ["-"], hide_possible_values = true)]
+    stdin: Option<String>,
     /// The input as text
     #[arg(long, value_name = "TEXT", group = "input", allow_hyphen_values = true)]
-    pub(crate) text: Option<String>,
+    text: Option<String>,
     /// The input as a JSON value
     #[arg(long, value_name = "JSON", group = "input", allow_hyphen_values = true, value_parser = parse_json)]
     json: Option<Value>,
@@ -35,17 +37,25 @@ pub struct PayloadArgs {
 
 impl PayloadArgs {
     /// Reads the file, if there is one. `None`: no input was given.
-    pub(crate) fn read(self) -> Result<Option<Payload>, Error> {
-        let content = match (self.text, self.json, self.file) {
-            (Some(text), _, _) => Content::Text(text),
-            (_, Some(json), _) => Content::Json(to_proto(json)),
-            (_, _, Some(path)) => Content::Data(read_file(&path)?.into()),
+    pub(crate) fn read(&self) -> Result<Option<Payload>, Error> {
+        let payload = match (&self.text, &self.json, self.path()) {
+            (Some(text), _, _) => Payload::text(text),
+            (_, Some(json), _) => Payload::json(json)?,
+            (_, _, Some(path)) => Payload::bytes(read_file(path)?),
             (None, None, None) => return Ok(None),
         };
-        Ok(Some(Payload {
-            content_type: self.content_type.unwrap_or_default(),
-            content: Some(content),
+        Ok(Some(match &self.content_type {
+            Some(content_type) => payload.with_content_type(content_type),
+            None => payload,
         }))
+    }
+
+    pub(crate) fn reads_stdin(&self) -> bool {
+        self.path() == Some(Path::new("-"))
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.stdin.as_deref().map(Path::new).or(self.file.as_deref())
     }
 }
 
@@ -73,73 +83,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 /// Reads JSON and refuses numbers that a protobuf `Value`, a double, would change on the way.
 fn parse_json(text: &str) -> Result<Value, String> {
     let value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
-    match inexact(&value) {
-        Some(number) => Err(format!(
-            "{number} would lose digits as a JSON number; make it a string, or use --text"
-        )),
-        None => Ok(value),
-    }
-}
-
-fn inexact(value: &Value) -> Option<&Number> {
-    /// Up to here every whole number is a double of its own.
-    const EXACT: u64 = 1 << 53;
-    match value {
-        Value::Number(number) => {
-            let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            whole.is_some_and(|whole| whole > EXACT).then_some(number)
-        }
-        Value::Array(values) => values.iter().find_map(inexact),
-        Value::Object(fields) => fields.values().find_map(inexact),
-        Value::Null | Value::Bool(_) | Value::String(_) => None,
-    }
-}
-
-fn to_proto(value: Value) -> prost_types::Value {
-    let kind = match value {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(value) => Kind::BoolValue(value),
-        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
-        Value::String(text) => Kind::StringValue(text),
-        Value::Array(values) => Kind::ListValue(ListValue {
-            values: values.into_iter().map(to_proto).collect(),
-        }),
-        Value::Object(fields) => Kind::StructValue(Struct {
-            fields: fields
-                .into_iter()
-                .map(|(name, value)| (name, to_proto(value)))
-                .collect(),
-        }),
-    };
-    prost_types::Value { kind: Some(kind) }
-}
-
-/// JSON as people know it: whole numbers without a fraction. What JSON cannot say (infinities) becomes null.
-pub(crate) fn from_proto(value: &prost_types::Value) -> Value {
-    match &value.kind {
-        None | Some(Kind::NullValue(_)) => Value::Null,
-        Some(Kind::BoolValue(value)) => Value::Bool(*value),
-        Some(Kind::NumberValue(number)) => from_double(*number),
-        Some(Kind::StringValue(text)) => Value::String(text.clone()),
-        Some(Kind::ListValue(list)) => list.values.iter().map(from_proto).collect(),
-        Some(Kind::StructValue(fields)) => Value::Object(
-            fields
-                .fields
-                .iter()
-                .map(|(name, value)| (name.clone(), from_proto(value)))
-                .collect(),
-        ),
-    }
-}
-
-fn from_double(number: f64) -> Value {
-    /// Beyond this the digits of a double are not exact any more, and an exponent says so.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT {
-        // In range, as was just checked.
-        Value::from(number as i64)
-    } else {
-        Number::from_f64(number).map_or(Value::Null, Value::Number)
+    match Payload::json(&value) {
+        Ok(_) => Ok(value),
+        Err(error) => Err(format!("{error}, or use --text")),
     }
 }
 
@@ -150,64 +96,58 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_survives_the_way_there_and_back() {
-        for text in [
-            r#"{"a":[1,2.5,-3,null,true,"x"],"b":{}}"#,
-            "7",
-            "\"s\"",
-            "[]",
-            "9007199254740992",
-        ] {
-            let value = parse_json(text).expect(text);
-            assert_eq!(from_proto(&to_proto(value)).to_string(), text);
-        }
-        assert_eq!(from_double(f64::INFINITY), Value::Null);
-    }
-
-    #[test]
     fn numbers_that_would_change_are_refused() {
         for text in [
             "9007199254740993",
             r#"{"id":[18446744073709551615]}"#,
             "-9007199254740993",
         ] {
-            assert!(parse_json(text).expect_err(text).contains("lose digits"));
+            let error = parse_json(text).expect_err(text);
+            assert!(
+                error.contains("lose digits") && error.ends_with("use --text"),
+                "{error}"
+            );
         }
         assert!(parse_json("{").expect_err("broken").starts_with("not JSON"));
+        assert!(parse_json("[9007199254740992]").is_ok());
     }
 
     #[test]
     fn a_file_becomes_bytes_up_to_the_limit() {
-        let path = std::env::temp_dir().join(format!("tidemill-cli-{}", uuid::Uuid::new_v4()));
-        File::create(&path)
-            .and_then(|mut file| file.write_all(b"\x00\xff"))
-            .expect("written");
+        let mut file = tempfile::NamedTempFile::new().expect("file");
+        file.write_all(b"\x00\xff").expect("written");
         let args = PayloadArgs {
-            file: Some(path.clone()),
+            file: Some(file.path().to_owned()),
             content_type: Some("x/y".into()),
             ..PayloadArgs::default()
         };
-        let payload = args.clone().read().expect("read").expect("some");
+        let payload = args.read().expect("read").expect("some");
         assert_eq!(
-            (payload.content_type.as_str(), payload.content),
-            ("x/y", Some(Content::Data(vec![0, 0xff].into())))
+            (payload.content_type(), &payload.to_bytes()[..]),
+            ("x/y", &[0, 0xff][..])
         );
-        File::create(&path)
-            .and_then(|file| file.set_len(MAX_BYTES + 1))
-            .expect("grown");
-        assert!(
-            args.clone()
-                .read()
-                .expect_err("too large")
-                .to_string()
-                .contains("1 MiB")
-        );
-        std::fs::remove_file(&path).expect("removed");
+        file.as_file().set_len(MAX_BYTES + 1).expect("grown");
+        assert!(args.read().expect_err("too large").to_string().contains("1 MiB"));
+        drop(file);
         assert_eq!(args.read().expect_err("missing").exit_code(), 2);
     }
 
     #[test]
     fn no_input_is_absent() {
-        assert!(PayloadArgs::default().read().expect("read").is_none());
+        assert_eq!(PayloadArgs::default().read().expect("read"), None);
+    }
+
+    #[test]
+    fn stdin_has_two_names() {
+        let dash = || Some("-".to_owned());
+        let positional = PayloadArgs {
+            stdin: dash(),
+            ..PayloadArgs::default()
+        };
+        let flag = PayloadArgs {
+            file: dash().map(PathBuf::from),
+            ..PayloadArgs::default()
+        };
+        assert!(positional.reads_stdin() && flag.reads_stdin() && !PayloadArgs::default().reads_stdin());
     }
 }

@@ -1,68 +1,63 @@
 //! Text for people: one line for each event, task and queue.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::SystemTime};
 
 use prost_types::Timestamp;
-use tidemill_proto::v1::{
-    CancelTaskResponse, GetResultResponse, Payload, Queue, StateCause, StateChanged, Task, TaskError, TaskEvent,
-    payload::Content, task_event::Event,
+use serde_json::Value;
+use tidemill_client::{
+    Cancelled, Event, EventKind, Payload, StateCause, TaskError, TaskResult, TaskSnapshot, TaskState,
+    proto::{KindDepth, Queue, Task, payload::Content},
 };
 
-use crate::{names, payload};
+use crate::{duration, names, paint::Paint};
 
 /// `#3 RUNNING attempt 1`.
-pub(crate) fn event(event: &TaskEvent) -> String {
-    let what = match &event.event {
-        Some(Event::StateChanged(change)) => state_changed(change, event.attempt),
-        Some(Event::Progress(progress)) => {
-            format!(
-                "progress {:.0} % {}",
-                progress.fraction * 100.0,
-                one_line(&progress.message)
-            )
+pub(crate) fn event(event: &Event, paint: Paint) -> String {
+    let what = match &event.kind {
+        EventKind::StateChanged { state, cause } => state_changed(*state, *cause, event.attempt, paint),
+        EventKind::Progress { fraction, message } => {
+            format!("progress {:.0} % {}", fraction * 100.0, one_line(message))
         }
-        Some(Event::OutputChunk(chunk)) => format!("chunk {}", chunk.payload.as_ref().map(brief).unwrap_or_default()),
-        Some(Event::Truncated(gap)) => {
-            format!(
-                "truncated: events {} to {} were cut from the log",
-                gap.from_sequence, gap.to_sequence
-            )
-        }
-        Some(Event::Result(result)) => match &result.error {
-            Some(error) => format!(
-                "{} in attempt {}: {}",
-                names::state(result.state),
-                event.attempt,
-                task_error(error)
-            ),
-            None => names::state(result.state),
-        },
-        None => "an event that this version does not know".to_owned(),
+        EventKind::OutputChunk(chunk) => format!("chunk {}", brief(chunk)),
+        EventKind::Truncated {
+            from_sequence,
+            to_sequence,
+        } => format!("truncated: events {from_sequence} to {to_sequence} were cut from the log"),
+        EventKind::Result(result) => ended(result, event.attempt, paint),
+        _ => "an event that this version does not know".to_owned(),
     };
-    format!("#{} {}", event.sequence, what.trim_end())
+    format!("{} {}", paint.dim(&format!("#{}", event.sequence)), what.trim_end())
 }
 
-fn state_changed(change: &StateChanged, attempt: i32) -> String {
-    let state = names::state(change.state);
-    match StateCause::try_from(change.cause) {
-        Ok(StateCause::Leased) => format!("{state} attempt {attempt}"),
-        Ok(StateCause::Due) => format!("{state} now due"),
-        Ok(StateCause::Retry) => format!("{state} after attempt {attempt} failed"),
-        Ok(StateCause::Crashed) => format!("{state} after attempt {attempt} crashed"),
-        Ok(StateCause::Released) => format!("{state} after attempt {attempt} was given back"),
-        Ok(StateCause::CancelRequested) => format!("{state} attempt {attempt}, asked to cancel"),
-        Ok(StateCause::ExpiryRequested) => format!("{state} attempt {attempt}, asked to stop: the task expired"),
-        Ok(StateCause::Enqueued | StateCause::Finished | StateCause::Unspecified) | Err(_) => state,
+fn ended(result: &TaskResult, attempt: i32, paint: Paint) -> String {
+    let state = paint.state(result.state);
+    match &result.error {
+        Some(error) => format!("{state} in attempt {attempt}: {}", task_error(error)),
+        None => state,
+    }
+}
+
+fn state_changed(state: TaskState, cause: StateCause, attempt: i32, paint: Paint) -> String {
+    let state = paint.state(state);
+    match cause {
+        StateCause::Leased => format!("{state} attempt {attempt}"),
+        StateCause::Due => format!("{state} now due"),
+        StateCause::Retry => format!("{state} after attempt {attempt} failed"),
+        StateCause::Crashed => format!("{state} after attempt {attempt} crashed"),
+        StateCause::Released => format!("{state} after attempt {attempt} was given back"),
+        StateCause::CancelRequested => format!("{state} attempt {attempt}, asked to cancel"),
+        StateCause::ExpiryRequested => format!("{state} attempt {attempt}, asked to stop: the task expired"),
+        StateCause::Enqueued | StateCause::Finished | StateCause::Unspecified => state,
     }
 }
 
 /// `HANDLER_FAILED: boom (ValueError)`.
 pub(crate) fn task_error(error: &TaskError) -> String {
-    let mut line = names::reason(error.reason);
-    if !error.message.is_empty() {
-        line = format!("{line}: {}", one_line(&error.message));
+    let mut line = error.reason_name();
+    if !error.message().is_empty() {
+        line = format!("{line}: {}", one_line(error.message()));
     }
-    match (error.r#type.as_str(), error.permanent) {
+    match (error.type_name(), error.is_permanent()) {
         ("", false) => line,
         ("", true) => format!("{line} (permanent)"),
         (kind, false) => format!("{line} ({})", one_line(kind)),
@@ -71,35 +66,36 @@ pub(crate) fn task_error(error: &TaskError) -> String {
 }
 
 /// `SUCCEEDED attempt 1, finished 2026-01-01T00:00:00Z`.
-pub(crate) fn result(result: &GetResultResponse) -> String {
-    let mut line = names::state(result.state);
-    let (mut add, finished) = (|text: String| line.push_str(&text), names::is_terminal(result.state));
+pub(crate) fn result(result: &TaskSnapshot, paint: Paint) -> String {
+    let mut line = paint.state(result.state);
+    let (mut add, finished) = (|text: String| line.push_str(&text), result.state.is_terminal());
     if result.attempt > 0 {
         add(format!(" attempt {}", result.attempt));
     }
-    match (&result.finish_time, &result.start_time, &result.create_time) {
-        (Some(time), _, _) if finished => add(format!(", finished {time}")),
-        (_, Some(time), _) => add(format!(", started {time}")),
-        (_, _, Some(time)) => add(format!(", enqueued {time}")),
+    match (result.finish_time, result.start_time, result.create_time) {
+        (Some(at), _, _) if finished => add(format!(", finished {}", time(at))),
+        (_, Some(at), _) => add(format!(", started {}", time(at))),
+        (_, _, Some(at)) => add(format!(", enqueued {}", time(at))),
         _ => {}
     }
     if result.cancel_requested && !finished {
         add(", asked to cancel".to_owned());
     }
     if let Some(error) = &result.error {
-        add(format!(
-            "; {}{}",
-            if finished { "" } else { "last error: " },
-            task_error(error)
-        ));
+        let label = if finished { "" } else { "last error: " };
+        add(format!("; {label}{}", task_error(error)));
     }
     line
 }
 
+fn time(time: SystemTime) -> Timestamp {
+    Timestamp::from(time)
+}
+
 /// `CANCELLED`.
-pub(crate) fn cancelled(response: &CancelTaskResponse) -> String {
-    let state = names::state(response.state);
-    if response.cancel_requested {
+pub(crate) fn cancelled(answer: Cancelled, paint: Paint) -> String {
+    let state = paint.state(answer.state);
+    if answer.cancel_requested {
         format!("{state}, its handler was asked to stop")
     } else {
         state
@@ -107,36 +103,48 @@ pub(crate) fn cancelled(response: &CancelTaskResponse) -> String {
 }
 
 /// The row above [`queue`] rows.
-pub(crate) fn queue_header(width: usize) -> String {
-    format!(
+pub(crate) fn queue_header(width: usize, paint: Paint) -> String {
+    paint.bold(&format!(
         "{:width$} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "QUEUE", "SCHEDULED", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"
-    )
+    ))
 }
 
 /// The counters of a queue.
-pub(crate) fn queue(queue: &Queue, width: usize) -> String {
+pub(crate) fn queue(queue: &Queue, width: usize, paint: Paint) -> String {
+    let failed = format!("{:>9}", queue.failed);
     format!(
-        "{:width$} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}{}",
+        "{:width$} {:>9} {:>9} {:>9} {:>9} {} {:>9} {:>9}{}",
         queue.name,
         queue.scheduled,
         queue.queued,
         queue.running,
         queue.succeeded,
-        queue.failed,
+        if queue.failed > 0 { paint.bad(&failed) } else { failed },
         queue.cancelled,
         queue.expired,
         if queue.paused { "  paused" } else { "" }
     )
 }
 
+/// The row above [`kind`] rows.
+pub(crate) fn kind_header(width: usize, paint: Paint) -> String {
+    paint.bold(&format!("{:width$} {:>9} {:>9}", "KIND", "QUEUED", "OLDEST"))
+}
+
+/// The ready tasks of one kind.
+pub(crate) fn kind(kind: &KindDepth, width: usize) -> String {
+    let age = kind.oldest_age.as_ref().map(duration::age).unwrap_or_default();
+    format!("{:width$} {:>9} {:>9}", kind.kind, kind.queued, age)
+}
+
 /// `<id> echo SUCCEEDED attempt 1, finished …`.
-pub(crate) fn task(task: &Task) -> String {
+pub(crate) fn task(task: &Task, paint: Paint) -> String {
+    let state = paint.state(TaskState::from_proto(task.state));
     let mut line = format!(
-        "{} {} {} {}",
+        "{} {} {state} {}",
         task.task_id,
         task.kind,
-        names::state(task.state),
         names::priority(task.priority)
     );
     let mut add = |label: &str, time: &Option<Timestamp>| {
@@ -152,35 +160,45 @@ pub(crate) fn task(task: &Task) -> String {
         line.push_str(&format!(", attempt {}", task.attempt));
     }
     if let Some(error) = &task.error {
-        line.push_str(&format!("; {}", task_error(error)));
+        line.push_str(&format!("; {}", task_error(&TaskError::from(error.clone()))));
     }
     line
 }
 
 /// `<12 bytes, image/png>`.
-pub(crate) fn bytes(content_type: &str, data: &[u8]) -> String {
-    let content_type = if content_type.is_empty() {
-        "application/octet-stream"
-    } else {
-        content_type
-    };
-    format!("<{} bytes, {}>", data.len(), one_line(content_type))
+pub(crate) fn bytes(payload: &Payload, length: usize) -> String {
+    format!("<{length} bytes, {}>", one_line(payload.content_type()))
 }
 
 /// A payload on one line.
-fn brief(payload: &Payload) -> String {
-    match &payload.content {
+pub(crate) fn brief(payload: &Payload) -> String {
+    match &payload.as_proto().content {
         None => String::new(),
-        Some(Content::Text(text)) => one_line(text),
-        Some(Content::Json(value)) => payload::from_proto(value).to_string(),
-        Some(Content::Data(data)) => bytes(&payload.content_type, data),
+        // What a shell script prints ends its line; that end is not part of what it says.
+        Some(Content::Text(text)) => one_line(text.strip_suffix('\n').unwrap_or(text)),
+        Some(Content::Json(_)) => json_value(payload).to_string(),
+        Some(Content::Data(data)) => bytes(payload, data.len()),
     }
+}
+
+/// The value of a JSON payload; every such value can be told as JSON.
+pub(crate) fn json_value(payload: &Payload) -> Value {
+    payload.to_json().unwrap_or_default()
 }
 
 /// Control characters escaped: one event stays one line, and a handler's text cannot drive the terminal.
 pub(crate) fn one_line(text: &str) -> String {
+    escaped(text, |_| false)
+}
+
+/// The same for text of several lines.
+pub(crate) fn for_terminal(text: &str) -> String {
+    escaped(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escaped(text: &str, but: impl Fn(char) -> bool) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if c.is_control() {
+        if c.is_control() && !but(c) {
             line.extend(c.escape_default())
         } else {
             line.push(c)

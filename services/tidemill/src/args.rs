@@ -1,22 +1,39 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{fmt::Write, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use tidemill_cli::ClientCommand;
 
-const AFTER_HELP: &str = "\
-Exit codes of the roles:
-    0  stopped as told, everything drained
-    1  a part failed, or something did not end within the grace
-    2  usage
-   78  the configuration is wrong, or the Redis server cannot keep what it promises
-  130  ended at once by a second signal
-Client commands have their own: see their --help.";
+/// Exit codes of the roles, and of what is no client command.
+pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "stopped as told, everything drained"),
+    (1, "a part failed, or something did not end within the grace"),
+    (2, "usage"),
+    (74, "the output cannot be written"),
+    (
+        78,
+        "the configuration is wrong, or the Redis server cannot keep what it promises",
+    ),
+    (130, "ended at once by a second signal"),
+    (141, "stdout was closed by its reader"),
+];
+/// Help is as wide as this on every terminal, and so in the command reference.
+const WIDTH: usize = 100;
+
+fn after_help() -> String {
+    let mut text = "Exit codes of the roles:\n".to_owned();
+    for (code, meaning) in EXIT_CODES {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {code:>3}  {meaning}");
+    }
+    text + "Client commands have their own: see their --help."
+}
 
 /// A durable task queue with a gRPC contract, on Redis.
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP, propagate_version = true)]
+#[command(version, after_help = after_help(), propagate_version = true, term_width = WIDTH)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -41,6 +58,16 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     #[command(flatten)]
     Client(ClientCommand),
+    /// Print a completion script, e.g. for ~/.bash_completion: tidemill completions bash
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands
+    Man {
+        /// Write tidemill.1 and a page for each command into this folder
+        directory: Option<PathBuf>,
+    },
     /// Write the generated documents, or check that they are current
     #[command(hide = true)]
     InternalDocs(DocsArgs),
@@ -62,7 +89,7 @@ pub enum Role {
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     /// Configuration file (TOML); see `tidemill config show`
-    #[arg(long, value_name = "FILE", env = "TIDEMILL_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "TIDEMILL_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
     /// Sets one option, e.g. --set redis.url=redis://db:6379; wins over file and environment
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]

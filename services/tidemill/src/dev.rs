@@ -37,7 +37,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     telemetry::init(&settings.log).map_err(|error| Failure::Config(error.to_string()))?;
     let bound = process::bind(vec![Port::all(&settings)], Port::admin(&[Role::Gateway], &settings)).await?;
     // Before the private server starts: a signal from here on must not leave it behind.
-    let context = ServerContext::standalone();
+    let context = ServerContext::standalone().with_tracing(process::tracing(&[])?);
     shutdown::listen_for_signals(&context.shutdown, &context.supervisor)
         .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     if args.redis_url.is_some() {

@@ -1,5 +1,7 @@
 //! Documents that are generated from what they describe, so that they cannot drift: the lifecycle from its table, the errors from the
-//! contract's comments, the configuration from the defaults.
+//! contract's comments, the configuration from the defaults, the commands from their definition.
+
+mod commands;
 
 use std::{fmt::Write, fs};
 
@@ -17,6 +19,7 @@ pub(crate) fn run(args: &DocsArgs) -> Result<(), Failure> {
         ("lifecycle.md", lifecycle()),
         ("errors.md", errors()),
         ("configuration.md", configuration()),
+        ("cli.md", commands::reference()),
     ];
     let mut stale = Vec::new();
     for (name, text) in documents {

@@ -8,6 +8,8 @@
 mod args;
 mod dev;
 mod docs;
+mod manual;
+mod output;
 mod process;
 mod roles;
 mod settings;
@@ -43,7 +45,9 @@ pub fn main() -> ExitCode {
 }
 
 fn report(failure: &Failure) -> ExitCode {
-    eprintln!("tidemill: {failure}");
+    if !matches!(failure, Failure::Closed) {
+        eprintln!("tidemill: {failure}");
+    }
     ExitCode::from(failure.exit_code())
 }
 
@@ -60,17 +64,22 @@ async fn run(command: Command) -> Result<u8, Failure> {
             process::run(&roles, &load(&run.config)?).await?;
         }
         Command::Dev(dev) => dev::run(dev).await?,
-        Command::Config(ConfigCommand::Defaults) => print!("{DEFAULTS}"),
+        Command::Config(ConfigCommand::Defaults) => output::print(DEFAULTS)?,
         Command::Config(ConfigCommand::Show(config)) => {
             let layers = settings::layers(config.config.as_deref(), &config.set);
             Settings::load(&layers)?;
-            print!("{}", layers.effective_toml());
+            output::print(layers.effective_toml())?;
         }
         Command::Config(ConfigCommand::Check(config)) => {
             load(&config)?;
-            println!("the configuration is sound");
+            output::print("the configuration is sound\n")?;
         }
         Command::Client(client) => return Ok(client.run().await),
+        Command::Completions { shell } => output::print(manual::completions(shell))?,
+        Command::Man { directory: None } => output::print(manual::page()?)?,
+        Command::Man {
+            directory: Some(folder),
+        } => manual::write_pages(&folder)?,
         Command::InternalDocs(args) => docs::run(&args)?,
     }
     Ok(0)

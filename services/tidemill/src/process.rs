@@ -9,6 +9,7 @@ use tidemill_kit::{
     shutdown,
     supervisor::{OnError, OnStop, TaskPolicy},
     telemetry,
+    trace::Tracing,
 };
 use tidemill_store::{OpenError, Store, StoreError};
 use tokio::{
@@ -33,6 +34,9 @@ const LAST_WAIT: Duration = Duration::from_secs(10);
 /// What ends by itself gets this long even if the drain used up the grace.
 const LEAST_WAIT: Duration = Duration::from_secs(2);
 
+/// The receiver of spans gets this long for the last ones.
+const LAST_SPANS: Duration = Duration::from_secs(2);
+
 /// Why the process ends with an error.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -40,6 +44,10 @@ pub(crate) enum Failure {
     Config(String),
     /// A part failed, or did not end.
     Failed(String),
+    /// What was asked for cannot be printed or written.
+    Output(String),
+    /// The reader of stdout went away: no reason to complain.
+    Closed,
 }
 
 impl Failure {
@@ -47,6 +55,8 @@ impl Failure {
         match self {
             Self::Config(_) => 78,
             Self::Failed(_) => 1,
+            Self::Output(_) => 74,
+            Self::Closed => 141,
         }
     }
 }
@@ -54,7 +64,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text) | Self::Failed(text) => f.write_str(text),
+            Self::Config(text) | Self::Failed(text) | Self::Output(text) => f.write_str(text),
+            Self::Closed => f.write_str("stdout was closed by its reader"),
         }
     }
 }
@@ -89,10 +100,19 @@ pub(crate) async fn bind(ports: Vec<Port>, admin: (SocketAddr, &str)) -> Result<
 pub(crate) async fn run(roles: &[Role], settings: &Settings) -> Result<(), Failure> {
     telemetry::init(&settings.log).map_err(|error| Failure::Config(error.to_string()))?;
     let bound = bind(Port::each(roles, settings), Port::admin(roles, settings)).await?;
-    let context = ServerContext::standalone();
+    let context = ServerContext::standalone().with_tracing(tracing(roles)?);
     shutdown::listen_for_signals(&context.shutdown, &context.supervisor)
         .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     serve(roles, settings, bound, &context, |_| {}).await
+}
+
+/// Where spans go, by OpenTelemetry's own variables.
+pub(crate) fn tracing(roles: &[Role]) -> Result<Tracing, Failure> {
+    let service = match roles {
+        [role] => format!("tidemill-{role:?}").to_lowercase(),
+        _ => "tidemill".to_owned(),
+    };
+    Tracing::from_environment(&service).map_err(|error| Failure::Config(error.to_string()))
 }
 
 /// Serves until the shutdown begins, then drains. `serving` is told the addresses once everything runs.
@@ -117,6 +137,7 @@ pub(crate) async fn serve(
     let Some(store) = open(settings, context).await? else {
         return finish(Instant::now(), context).await;
     };
+    store.measure(&context.metrics);
     watch_identity(&store, context);
     let roles = Roles::start(roles, settings, &store, context);
     let mut addresses = Vec::new();
@@ -214,6 +235,12 @@ fn watch_identity(store: &Store, context: &ServerContext) {
 async fn finish(deadline: Instant, context: &ServerContext) -> Result<(), Failure> {
     let left = deadline.saturating_duration_since(Instant::now()).max(LEAST_WAIT);
     let report = context.supervisor.shutdown(left).await;
+    let tracing = context.tracing.clone();
+    // Blocks until the receiver has answered, so it must not hold a thread of the runtime.
+    let sent = tokio::task::spawn_blocking(move || tracing.finish(LAST_SPANS));
+    if timeout_at(Instant::now() + LAST_SPANS, sent).await.is_err() {
+        tracing::warn!("the last spans were not sent in time");
+    }
     if report.is_clean() {
         tracing::info!("stopped");
         return Ok(());

@@ -1,15 +1,7 @@
 use clap::Parser;
-use tidemill_proto::{
-    google::rpc::RetryInfo,
-    v1::{TaskState, payload::Content},
-};
-use tonic::Code;
+use tidemill_client::proto::{RetryPolicy, TraceContext, enqueue_request::Start, payload::Content};
 
 use super::*;
-use crate::{
-    OutputFormat,
-    testing::{TestServer, detail, ended, info, running, status},
-};
 
 #[derive(Debug, Parser)]
 struct Cli {
@@ -17,64 +9,75 @@ struct Cli {
     args: EnqueueArgs,
 }
 
+fn args(line: &str) -> EnqueueArgs {
+    Cli::try_parse_from(["enqueue"].into_iter().chain(line.split(' ')))
+        .expect(line)
+        .args
+}
+
 fn request(line: &str) -> Result<EnqueueRequest, Error> {
-    let cli = Cli::try_parse_from(["enqueue"].into_iter().chain(line.split(' '))).expect(line);
-    cli.args.request()
+    args(line).request()
 }
 
 #[test]
-fn what_was_not_given_stays_absent_but_for_the_key() {
-    let mut bare = request("echo").expect("request");
-    assert_eq!(bare.idempotency_key.len(), 36);
-    assert_ne!(bare.idempotency_key, request("echo").expect("request").idempotency_key);
-    bare.idempotency_key.clear();
-    assert_eq!(
-        bare,
-        EnqueueRequest {
-            kind: "echo".into(),
-            ..EnqueueRequest::default()
-        }
-    );
+fn what_was_not_given_stays_absent() {
+    let bare = EnqueueRequest {
+        kind: "echo".into(),
+        ..EnqueueRequest::default()
+    };
+    assert_eq!(request("echo").expect("request"), bare);
 }
 
 #[test]
 fn every_option_reaches_its_field() {
     let request = request(
-        "mail --queue q --text -hi --key k --priority high --delay 1m --max-attempts 3 --initial-backoff 200ms \
-         --max-backoff 2s --attempt-timeout 5s --expires-in 1h --label a=b=c --label d=",
-    )
-    .expect("request");
+        "mail --queue q --text -hi --content-type text/x --key k --priority high --delay 1m --max-attempts 3 \
+         --initial-backoff 200ms --max-backoff 2s --multiplier 1.5 --attempt-timeout 5s --expires-in 1h --retention 2h --label a=b=c \
+         --label d= --traceparent 00-1-2-01 --tracestate x=y --drop-input-on-success",
+    );
+    let request = request.expect("request");
     let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
-    assert_eq!(
-        (
-            request.queue.as_str(),
-            request.idempotency_key.as_str(),
-            request.priority
-        ),
-        ("q", "k", 3)
-    );
-    assert_eq!(
-        request.payload.and_then(|payload| payload.content),
-        Some(Content::Text("-hi".into()))
-    );
-    assert_eq!(request.start, seconds(60).map(Start::Delay));
-    let policy = request.retry_policy.expect("policy");
-    assert_eq!((policy.max_attempts, policy.max_backoff), (3, seconds(2)));
-    assert_eq!(
-        policy.initial_backoff,
-        Some(prost_types::Duration {
+    let policy = RetryPolicy {
+        max_attempts: 3,
+        initial_backoff: Some(prost_types::Duration {
             seconds: 0,
-            nanos: 200_000_000
-        })
-    );
-    assert_eq!(
-        (request.attempt_timeout, request.expires_in),
-        (seconds(5), seconds(3_600))
-    );
-    assert_eq!(
-        (request.labels["a"].as_str(), request.labels["d"].as_str()),
-        ("b=c", "")
-    );
+            nanos: 200_000_000,
+        }),
+        max_backoff: seconds(2),
+        multiplier: 1.5,
+    };
+    let labels = [("a", "b=c"), ("d", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let trace_context = TraceContext {
+        traceparent: "00-1-2-01".into(),
+        tracestate: "x=y".into(),
+    };
+    let payload = tidemill_client::proto::Payload {
+        content_type: "text/x".into(),
+        content: Some(Content::Text("-hi".into())),
+    };
+    let expected = EnqueueRequest {
+        queue: "q".into(),
+        kind: "mail".into(),
+        payload: Some(payload),
+        idempotency_key: "k".into(),
+        priority: 3,
+        start: seconds(60).map(Start::Delay),
+        retry_policy: Some(policy),
+        attempt_timeout: seconds(5),
+        expires_in: seconds(3_600),
+        result_retention: seconds(7_200),
+        labels: labels.into(),
+        trace_context: Some(trace_context),
+        drop_input_on_success: true,
+    };
+    assert_eq!(request, expected);
+}
+
+#[test]
+fn a_start_may_be_a_time() {
+    let start = request("echo --run-at 1970-01-01T00:01:00Z").expect("request").start;
+    let time = prost_types::Timestamp { seconds: 60, nanos: 0 };
+    assert_eq!(start, Some(Start::RunAt(time)));
 }
 
 #[test]
@@ -83,76 +86,9 @@ fn a_label_given_twice_is_a_mistake() {
     assert_eq!(error.to_string(), "label `a` is given twice; the first value is `1`");
 }
 
-async fn run(server: &TestServer, line: &str, quiet: bool) -> (Result<Outcome, Error>, String) {
-    let url = format!("--url={}", server.url);
-    let cli = Cli::try_parse_from(["enqueue", &url].into_iter().chain(line.split(' '))).expect(line);
-    let mut out = Vec::new();
-    let result = cli
-        .args
-        .run(&mut Printer::new(&mut out, OutputFormat::Text, false, quiet))
-        .await;
-    (result, String::from_utf8(out).expect("UTF-8"))
-}
-
-#[tokio::test]
-async fn retries_under_one_key_and_prints_the_id() {
-    let server = TestServer::start(vec![]).await;
-    let delay = RetryInfo {
-        retry_delay: Some(prost_types::Duration {
-            seconds: 0,
-            nanos: 1_000_000,
-        }),
-    };
-    let full = vec![
-        info("QUEUE_FULL", &[("outcome", "not_applied")]),
-        detail("google.rpc.RetryInfo", &delay),
-    ];
-    server
-        .memory()
-        .refusals
-        .push_back(status(Code::Unavailable, "draining", vec![info("DRAINING", &[])]));
-    server
-        .memory()
-        .refusals
-        .push_back(status(Code::ResourceExhausted, "full", full));
-    let (result, out) = run(&server, "echo", false).await;
-    assert_eq!((result.expect("stored"), out.as_str()), (Outcome::Done, "T3\n"));
-    let keys: Vec<_> = server
-        .memory()
-        .enqueued
-        .iter()
-        .map(|request| request.idempotency_key.clone())
-        .collect();
-    assert_eq!(keys.len(), 3);
-    assert!(keys.iter().all(|key| !key.is_empty() && *key == keys[0]), "{keys:?}");
-}
-
-#[tokio::test]
-async fn an_unknown_outcome_names_the_key_to_use_again() {
-    let server = TestServer::start(vec![]).await;
-    server.memory().refusals.push_back(status(
-        Code::Unavailable,
-        "m",
-        vec![info("STORE_UNAVAILABLE", &[("outcome", "unknown")])],
-    ));
-    server
-        .memory()
-        .refusals
-        .push_back(status(Code::InvalidArgument, "m", vec![info("INVALID_REQUEST", &[])]));
-    let error = run(&server, "echo --key mine", false).await.0.expect_err("refused");
-    assert!(error.to_string().contains("--key mine"), "{error}");
-    assert_eq!(error.exit_code(), 2);
-}
-
-#[tokio::test]
-async fn watching_prints_events_and_the_state_decides() {
-    let story = || vec![Ok(running(1)), Ok(ended(2, TaskState::Expired))];
-    let server = TestServer::start(vec![story(), story()]).await;
-    let (result, out) = run(&server, "echo --watch", false).await;
-    assert_eq!(
-        (result.expect("followed"), out.as_str()),
-        (Outcome::NotSucceeded, "T1\n#1 RUNNING attempt 1\n#2 EXPIRED\n")
-    );
-    let (result, out) = run(&server, "echo --watch", true).await;
-    assert_eq!((result.expect("followed"), out.as_str()), (Outcome::NotSucceeded, ""));
+#[test]
+fn the_document_is_an_array_where_there_may_be_several_answers() {
+    assert_eq!(args("echo").shape(), Shape::Object);
+    assert_eq!(args("echo --watch").shape(), Shape::Array);
+    assert_eq!(args("--batch f").shape(), Shape::Array);
 }

@@ -165,6 +165,11 @@ fn client_variables_are_ignored_and_others_are_not() {
         "TIDEMILL_URL",
         "TIDEMILL_RESULTS_URL",
         "TIDEMILL_WORKER_URL",
+        "TIDEMILL_CA",
+        "TIDEMILL_CERT",
+        "TIDEMILL_CERT_KEY",
+        "TIDEMILL_TOKEN",
+        "TIDEMILL_TOKEN_FILE",
         "TIDEMILL_CONFIG",
         "TIDEMILL_TEST_X",
     ];
