@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: help run test lint docs proto-tag prove-layers verify clean-tools
+.PHONY: help run test lint docs proto-tag prove-layers test-chart test-image verify clean-tools
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,8 +27,9 @@ lint: ## Checks format, file sizes, dependencies, lints, the contract and the ge
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo run --quiet -p tidemill -- internal-docs --check docs
 
-docs: ## Writes the generated documents anew: docs/lifecycle.md, docs/errors.md, docs/configuration.md
+docs: ## Writes the generated documents anew: lifecycle, errors, configuration and cli in docs/, the chart's README and schema
 	cargo run --quiet -p tidemill -- internal-docs docs
+	tools/chart/generate.py
 
 proto-tag: ## Records proto/ as the contract that later changes must not break (with each release)
 	@tools/install-checkers.sh
@@ -38,7 +39,13 @@ prove-layers: ## Breaks the layer rule in a copy of the tree and insists that th
 	@tools/install-checkers.sh
 	@tools/check-layers.sh
 
-verify: lint prove-layers test ## Checks all that CI checks
+test-chart: ## Checks the Helm chart and the Compose file without a cluster (ARGS="schemas objects" runs just those); after `make test`
+	@tools/chart/test.sh $(ARGS)
+
+test-image: ## Assembles the image's root file system and runs it read-only without rights (needs root and Linux)
+	@deploy/test-rootfs.sh
+
+verify: lint prove-layers test test-chart ## Checks all that CI checks
 
 clean-tools: ## Removes the downloaded server and checkers (.tools)
 	rm -rf .tools
