@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "tidemill/v1/task.proto",
     "tidemill/v1/error.proto",
     "tidemill/v1/gateway_service.proto",
@@ -12,6 +12,8 @@ const FILES: [&str; 8] = [
     // Opened so that reflection clients can print the details of an error.
     "google/rpc/status.proto",
     "google/rpc/error_details.proto",
+    // Served by the gateway for KEDA.
+    "externalscaler/externalscaler.proto",
 ];
 
 #[expect(
@@ -34,8 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     tonic_prost_build::configure()
         .bytes(".")
-        .client_mod_attribute("tidemill.v1", "#[cfg(feature = \"client\")]")
-        .server_mod_attribute("tidemill.v1", "#[cfg(feature = \"server\")]")
+        .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
+        .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

@@ -24,6 +24,17 @@ pub mod google {
     }
 }
 
+/// KEDA's interface of external scalers.
+#[allow(
+    clippy::disallowed_methods,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    reason = "generated code, differing by feature"
+)]
+pub mod externalscaler {
+    include!(concat!(env!("OUT_DIR"), "/externalscaler.rs"));
+}
+
 pub use tidemill::v1;
 
 /// The encoded `FileDescriptorSet` of the contract and its imports, for server reflection.

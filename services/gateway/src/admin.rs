@@ -2,7 +2,6 @@
 
 use tidemill_kit::status::ApiError;
 use tidemill_model::{
-    id::TaskId,
     record::Record,
     wire::{duration, parse_get_queue, parse_get_task, parse_list_queues, task_view},
 };
@@ -86,31 +85,10 @@ fn kind_depth(kind: &KindCount, now_ms: u64) -> v1::KindDepth {
         oldest_age: kind
             .oldest
             .as_ref()
-            .map(|id| duration(now_ms.saturating_sub(created_ms(id)))),
+            .map(|id| duration(now_ms.saturating_sub(id.created_ms()))),
     }
-}
-
-/// The time in the first 48 bits of a UUIDv7, which the gateway took from the store's clock.
-fn created_ms(id: &TaskId) -> u64 {
-    id.as_bytes()
-        .iter()
-        .take(6)
-        .fold(0, |ms, byte| (ms << 8) | u64::from(*byte))
 }
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_tells_when_it_was_made() {
-        assert_eq!(
-            created_ms(&TaskId::new(1_700_000_000_123, 7, u64::MAX)),
-            1_700_000_000_123
-        );
-    }
 }

@@ -2,12 +2,15 @@
 
 use futures_util::future::join_all;
 use prost::Message;
-use tidemill_kit::status::{ApiError, Outcome};
+use tidemill_kit::{
+    status::{ApiError, Outcome},
+    trace::TraceParent,
+};
 use tidemill_model::wire::parse_batch;
 use tidemill_proto::v1::{self, batch_enqueue_outcome};
 use tokio::task::unconstrained;
 
-use crate::{admission, error, service::Service};
+use crate::{admission, error, service::Service, spans};
 
 /// Largest call, encoded.
 const MAX_BYTES: usize = 4 << 20;
@@ -16,6 +19,7 @@ impl Service {
     pub(crate) async fn enqueue_batch(
         &self,
         request: v1::BatchEnqueueRequest,
+        call: Option<&TraceParent>,
     ) -> Result<v1::BatchEnqueueResponse, ApiError> {
         parse_batch(&request, &self.defaults().limits)
             .map_err(|violations| error::invalid(violations).outcome(Outcome::NotApplied))?;
@@ -31,7 +35,7 @@ impl Service {
         let entries = request
             .requests
             .into_iter()
-            .map(|entry| self.entry(entry, now_ms, &room));
+            .map(|entry| self.entry(entry, now_ms, &room, call));
         // All entries wait in the store's batcher at the same time, in their order: an entry that tokio made to yield would lose its
         // place to those behind it.
         let outcomes = unconstrained(join_all(entries)).await;
@@ -40,10 +44,12 @@ impl Service {
 
     async fn entry(
         &self,
-        request: v1::EnqueueRequest,
+        mut request: v1::EnqueueRequest,
         now_ms: u64,
         room: &Result<(), ApiError>,
+        call: Option<&TraceParent>,
     ) -> v1::BatchEnqueueOutcome {
+        let span = self.begin_send(&mut request, call);
         let (queue, result) = match self.parse(request, now_ms) {
             Err(error) => (None, Err(error)),
             Ok(task) => {
@@ -55,6 +61,7 @@ impl Service {
                 (Some(queue), result)
             }
         };
+        spans::end_send(span, &result);
         self.count(queue.as_ref().map(|queue| queue.as_str()), &result);
         let outcome = match result {
             Ok(response) => batch_enqueue_outcome::Outcome::Response(response),

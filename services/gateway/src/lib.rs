@@ -1,4 +1,5 @@
-//! Takes tasks in: validates, admits, stores. Never executes, never waits for a worker. Also answers AdminService, which only reads.
+//! Takes tasks in: validates, admits, stores. Never executes, never waits for a worker. Also answers AdminService, which only reads, and
+//! KEDA, which scales handlers by what waits.
 //!
 //! ```text
 //!  Enqueue ──▶ wire: all violations ──▶ memory below the watermark? ──▶ store: group commit, limits of the queue, key ──▶ id and state
@@ -20,7 +21,9 @@ mod labels;
 mod list_tasks;
 mod metrics;
 mod page_token;
+mod scaler;
 mod service;
+mod spans;
 
 pub use config::Config;
 pub use service::Service;

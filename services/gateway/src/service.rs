@@ -5,20 +5,25 @@ use std::sync::Arc;
 use tidemill_kit::{
     grpc::{GrpcConfig, ServerContext},
     health::Health,
+    shutdown::Shutdown,
     status::{ApiError, Outcome},
-    supervisor::{OnError, OnStop, TaskPolicy},
+    supervisor::{OnError, OnStop, Supervisor, TaskPolicy},
+    trace::{TraceParent, Tracing},
 };
 use tidemill_model::{id::Namespace, wire::EnqueueDefaults};
-use tidemill_proto::v1::{
-    self,
-    admin_service_server::{AdminService, AdminServiceServer},
-    gateway_service_server::{GatewayService, GatewayServiceServer},
+use tidemill_proto::{
+    externalscaler::external_scaler_server::ExternalScalerServer,
+    v1::{
+        self,
+        admin_service_server::{AdminService, AdminServiceServer},
+        gateway_service_server::{GatewayService, GatewayServiceServer},
+    },
 };
 use tidemill_store::Store;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use tonic::{Request, Response, Status, service::RoutesBuilder};
 
-use crate::{Config, clock::Clock, depth::Depths, error, metrics::Counts};
+use crate::{Config, clock::Clock, depth::Depths, error, metrics::Counts, scaler::Scaler, spans};
 
 /// The gateway role. Make one for each process: it registers its metrics. Cloning shares it.
 #[derive(Clone)]
@@ -32,6 +37,9 @@ struct Parts {
     clock: Clock,
     counts: Counts,
     health: Health,
+    shutdown: Shutdown,
+    supervisor: Supervisor,
+    tracing: Tracing,
     /// Open calls. Closed: draining.
     calls: TaskTracker,
 }
@@ -71,11 +79,14 @@ impl Service {
             clock: Clock::default(),
             counts,
             health: context.health.clone(),
+            shutdown: context.shutdown.clone(),
+            supervisor: context.supervisor.clone(),
+            tracing: context.tracing.clone(),
             calls: TaskTracker::new(),
         }))
     }
 
-    /// Adds GatewayService and AdminService to a port.
+    /// Adds GatewayService, AdminService and KEDA's ExternalScaler to a port.
     pub fn register(&self, routes: &mut RoutesBuilder, grpc: &GrpcConfig) {
         let (decode, encode) = (grpc.max_decoding_message_size(), grpc.max_encoding_message_size());
         self.0.health.register_service::<GatewayServiceServer<Self>>();
@@ -90,6 +101,10 @@ impl Service {
                 .max_decoding_message_size(decode)
                 .max_encoding_message_size(encode),
         );
+        let parts = &self.0;
+        let scaler = Scaler::new(self.clone(), parts.shutdown.clone(), parts.supervisor.clone());
+        parts.health.register_service::<ExternalScalerServer<Scaler>>();
+        routes.add_service(ExternalScalerServer::new(scaler).max_encoding_message_size(encode));
     }
 
     /// From now on refuses new calls, and returns when the open ones are answered.
@@ -117,6 +132,10 @@ impl Service {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(crate) fn tracing(&self) -> &Tracing {
+        &self.0.tracing
     }
 
     pub(crate) fn counts(&self) -> &Counts {
@@ -148,7 +167,12 @@ impl GatewayService for Service {
         let _open = self
             .enter_mutating()
             .inspect_err(|error| self.counts().refused(None, error))?;
-        answer(self.enqueue_one(request.into_inner()).await)
+        let call = request.extensions().get::<TraceParent>().cloned();
+        let mut request = request.into_inner();
+        let span = self.begin_send(&mut request, call.as_ref());
+        let result = self.enqueue_one(request).await;
+        spans::end_send(span, &result);
+        answer(result)
     }
 
     async fn batch_enqueue(
@@ -156,7 +180,8 @@ impl GatewayService for Service {
         request: Request<v1::BatchEnqueueRequest>,
     ) -> Result<Response<v1::BatchEnqueueResponse>, Status> {
         let _open = self.enter_mutating()?;
-        answer(self.enqueue_batch(request.into_inner()).await)
+        let call = request.extensions().get::<TraceParent>().cloned();
+        answer(self.enqueue_batch(request.into_inner(), call.as_ref()).await)
     }
 
     async fn cancel_task(

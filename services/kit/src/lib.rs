@@ -29,3 +29,4 @@ pub mod shutdown;
 pub mod status;
 pub mod supervisor;
 pub mod telemetry;
+pub mod trace;

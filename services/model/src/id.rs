@@ -134,6 +134,15 @@ impl TaskId {
         Self(Uuid::from_u64_pair(high, low))
     }
 
+    /// When it was made, in Unix ms: the time in its first 48 bits, which the gateway took from the store's clock.
+    #[must_use]
+    pub fn created_ms(&self) -> u64 {
+        self.as_bytes()
+            .iter()
+            .take(6)
+            .fold(0, |ms, byte| (ms << 8) | u64::from(*byte))
+    }
+
     /// The id as stored: 16 bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

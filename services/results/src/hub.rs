@@ -107,7 +107,7 @@ impl Hub {
                     }
                 }
                 Hint::Gap => gap = true,
-                Hint::StopRequested(_) | Hint::Deadline(_) => {}
+                Hint::StopRequested(_) | Hint::Waiting | Hint::Deadline(_) => {}
             }
         }
         gap

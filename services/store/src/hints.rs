@@ -27,6 +27,8 @@ pub enum Hint {
     Changed(TaskId, u32),
     /// A running task was asked to stop.
     StopRequested(TaskId),
+    /// Some line that was empty has a ready task.
+    Waiting,
     /// There is a deadline (Unix ms) sooner than those before.
     Deadline(u64),
     /// Hints may have been missed: read the state again.
@@ -147,6 +149,7 @@ fn decode(field: &str, value: &Value, hints: &mut Vec<Hint>) {
                 .chunks_exact(16)
                 .filter_map(|id| TaskId::from_slice(id).ok().map(Hint::StopRequested)),
         ),
+        "q" => hints.push(Hint::Waiting),
         "d" => hints.extend(
             std::str::from_utf8(bytes)
                 .ok()

@@ -42,6 +42,17 @@ pub struct KindCount {
     pub oldest: Option<TaskId>,
 }
 
+/// How much there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLoad {
+    /// Nothing is leased until the pause ends.
+    pub paused: bool,
+    /// Tasks that are ready.
+    pub queued: u64,
+    /// Tasks that are leased.
+    pub running: u64,
+}
+
 /// A page of queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuePage {
@@ -137,7 +148,7 @@ impl Store {
             .arg(state as u8)
             .arg(cursor)
             .arg(size);
-        let (_, value) = self.inner.scripts.run(&self.inner.link, &call).await?;
+        let (_, value) = self.inner.run(&call).await?;
         let mut fields = Fields::new(value)?;
         let cursor = fields.number()?;
         let mut tasks = Vec::new();
@@ -151,6 +162,33 @@ impl Store {
             ));
         }
         Ok(TaskPage { tasks, cursor })
+    }
+
+    /// What waits and runs in a queue, of one kind or of all. A queue that nothing was ever enqueued to has nothing.
+    pub async fn load(
+        &self,
+        namespace: &Namespace,
+        queue: &Name,
+        kind: Option<&Name>,
+    ) -> Result<QueueLoad, StoreError> {
+        let key = self
+            .inner
+            .keys(self.shard_of(namespace, queue))
+            .queue(&format!("{namespace}/{queue}"));
+        let mut command = redis::cmd("HMGET");
+        command.arg(key).arg("paused");
+        match kind {
+            Some(kind) => command.arg(format!("k:{kind}")).arg(format!("u:{kind}")),
+            None => command.arg("queued").arg("running"),
+        };
+        let (paused, queued, running): (Option<String>, Option<i64>, Option<i64>) =
+            self.inner.link.query(&command).await?;
+        let number = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        Ok(QueueLoad {
+            paused: paused.is_some(),
+            queued: number(queued),
+            running: number(running),
+        })
     }
 
     fn shard_of(&self, namespace: &Namespace, queue: &Name) -> u16 {
@@ -178,7 +216,7 @@ impl Store {
     }
 
     /// The head of the lines of a kind that was enqueued first. A tombstone at the head only makes the age older than it is.
-    async fn oldest(&self, namespace: &Namespace, queue: &Name, kind: &Name) -> Result<Option<TaskId>, StoreError> {
+    pub async fn oldest(&self, namespace: &Namespace, queue: &Name, kind: &Name) -> Result<Option<TaskId>, StoreError> {
         let keys = self.inner.keys(self.shard_of(namespace, queue));
         let mut pipeline = redis::pipe();
         for priority in 1..=4 {

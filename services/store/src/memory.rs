@@ -12,7 +12,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(crate) struct Gauge {
-    last: Mutex<Option<(Instant, u64)>>,
+    pub(crate) last: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Store {

@@ -122,7 +122,7 @@ impl Script {
 
 /// A script call under construction. ARGV[1] is always the store's identity.
 pub(crate) struct Call {
-    script: Script,
+    pub(crate) script: Script,
     command: Cmd,
 }
 

@@ -1,6 +1,9 @@
 //! The store: one method for each transition. Methods of one kind that run at the same time share a script call.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use redis::Value;
@@ -22,6 +25,7 @@ use crate::{
     keys::Keys,
     link::Link,
     memory::Gauge,
+    metrics::StoreMetrics,
     reply::{self, CROSSED, Fields},
     scripts::{Call, Script, Scripts},
 };
@@ -38,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) memory_limit: u64,
     pub(crate) durability: Durability,
     pub(crate) gauge: Gauge,
+    /// Not set: nobody measures.
+    pub(crate) metrics: OnceLock<StoreMetrics>,
     pub(crate) hints: broadcast::Sender<Arc<Vec<Hint>>>,
     pub(crate) hints_started: AtomicBool,
     prefix: String,
@@ -96,6 +102,7 @@ impl Inner {
             memory_limit,
             durability,
             gauge: Gauge::default(),
+            metrics: OnceLock::new(),
             hints: broadcast::channel(HINT_BATCHES).0,
             hints_started: AtomicBool::new(false),
             prefix: prefix.to_owned(),
@@ -114,6 +121,16 @@ impl Inner {
         call
     }
 
+    /// Runs a call. Answers which connection it went over, too.
+    pub(crate) async fn run(&self, call: &Call) -> Result<(u64, Value), StoreError> {
+        let begun = Instant::now();
+        let result = self.scripts.run(&self.link, call).await;
+        if let Some(metrics) = self.metrics.get() {
+            metrics.called(call.script.name(), begun, &result);
+        }
+        result
+    }
+
     /// Runs a call whose reply is one item for each entry.
     pub(crate) async fn run_entries<T, R>(
         &self,
@@ -122,7 +139,10 @@ impl Inner {
         task: fn(&T) -> TaskId,
         read: fn(&mut Fields) -> Result<R, StoreError>,
     ) -> Result<Vec<Result<R, StoreError>>, StoreError> {
-        let (generation, value) = self.scripts.run(&self.link, &call).await?;
+        if let Some(metrics) = self.metrics.get() {
+            metrics.batch(call.script.name(), entries.len());
+        }
+        let (generation, value) = self.run(&call).await?;
         // What does not name the right task may be anybody's: all are in doubt. What cannot be read is the trouble of its own caller.
         let read_all = || {
             let items = reply::list(value)?;
@@ -174,9 +194,9 @@ impl Store {
         let shard = tidemill_model::id::route(&request.namespace, &line.queue) % self.inner.shards;
         let mut call = self.inner.call(Script::Lease, shard);
         entry::push_lease(&mut call, request);
-        let (_, value) = match self.inner.scripts.run(&self.inner.link, &call).await {
+        let (_, value) = match self.inner.run(&call).await {
             // The lost reply may have leased tasks; asking again names them instead of leaving them to expire as crashes.
-            Err(StoreError::Unknown(_)) => self.inner.scripts.run(&self.inner.link, &call).await?,
+            Err(StoreError::Unknown(_)) => self.inner.run(&call).await?,
             other => other?,
         };
         let mut fields = Fields::new(value)?;

@@ -49,7 +49,7 @@ impl Store {
             .arg(outcome_crash_limit(self.inner.rules.crash_limit).as_ref())
             .arg(outcome_attempts_exhausted().as_ref())
             .arg(request.kept_bytes_limit);
-        let (_, value) = self.inner.scripts.run(&self.inner.link, &call).await?;
+        let (_, value) = self.inner.run(&call).await?;
         let mut f = Fields::new(value)?;
         Ok(Ticked {
             promoted: f.small()?,
@@ -70,7 +70,7 @@ impl Store {
     pub async fn reconcile_scan(&self, shard: u16, cursor: u64, count: u32) -> Result<ReconcileStep, StoreError> {
         let mut call = self.inner.call(Script::Reconcile, shard);
         call.arg("scan").arg(cursor).arg(count);
-        let (_, value) = self.inner.scripts.run(&self.inner.link, &call).await?;
+        let (_, value) = self.inner.run(&call).await?;
         let mut fields = Fields::new(value)?;
         let cursor = fields.number()?;
         let suspicious = task_ids(&mut fields)?;
@@ -84,7 +84,7 @@ impl Store {
         for id in ids {
             call.arg(id.as_bytes().as_slice());
         }
-        let (_, value) = self.inner.scripts.run(&self.inner.link, &call).await?;
+        let (_, value) = self.inner.run(&call).await?;
         task_ids(&mut Fields::new(value)?)
     }
 

@@ -222,6 +222,7 @@ async fn hints_tell_of_changes_and_of_gaps() {
     let mut hints = store.hints(&context.supervisor);
     assert_eq!(*hints.next().await, [Hint::Gap]);
     store.enqueue(new_task(1, 10)).await.unwrap();
+    assert_eq!(*hints.next().await, [Hint::Waiting]);
     let token = lease(&store, 1, 1).await[0].token;
     assert_eq!(*hints.next().await, [Hint::Changed(token.task, 2)]);
     store

@@ -12,6 +12,8 @@ use tidemill_model::{
 };
 use tidemill_proto::v1::CancelCause;
 
+use crate::spans::Attempt;
+
 /// What a lease's end depends on; known if this process leased the task, not if its lease was adopted.
 #[derive(Debug, Clone)]
 pub(crate) struct Details {
@@ -19,6 +21,8 @@ pub(crate) struct Details {
     pub(crate) attempt: u32,
     pub(crate) failures: u32,
     pub(crate) policy: RetryPolicy,
+    /// What its span will say, if anybody wants one.
+    pub(crate) span: Option<Attempt>,
 }
 
 /// One lease.

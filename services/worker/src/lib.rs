@@ -39,6 +39,7 @@ mod service;
 mod session;
 mod settle;
 mod shared;
+mod spans;
 mod stop;
 mod stream;
 mod subscription;

@@ -23,6 +23,7 @@ type Labels<const N: usize> = [(&'static str, String); N];
 pub(crate) struct WorkerMetrics {
     leased: Family<Labels<1>, Counter>,
     settled: Family<Labels<2>, Counter>,
+    refused: Family<[(&'static str, &'static str); 1], Counter>,
     pub(crate) lease_lost: Counter,
     pub(crate) streams: Gauge,
     pub(crate) credits_free: Gauge,
@@ -36,6 +37,7 @@ impl WorkerMetrics {
         let this = Self {
             leased: Family::default(),
             settled: Family::default(),
+            refused: Family::default(),
             lease_lost: Counter::default(),
             streams: Gauge::default(),
             credits_free: Gauge::default(),
@@ -49,6 +51,11 @@ impl WorkerMetrics {
                 "tasks_settled",
                 "Attempts ended by a handler, by queue and outcome: succeeded, retry, failed, released, cancelled, expired",
                 this.settled.clone(),
+            );
+            r.register(
+                "settles_refused",
+                "Settles that did not count, by reason: lease_lost (the task was granted to another handler, or ended), store",
+                this.refused.clone(),
             );
             r.register("lease_lost", "Leases found lost", this.lease_lost.clone());
             r.register("work_streams", "Open Work streams, the built-in one included", this.streams.clone());
@@ -76,6 +83,11 @@ impl WorkerMetrics {
     pub(crate) fn leased(&self, queue: &Name, waited: Duration) {
         self.leased.get_or_create(&[("queue", self.queue(Some(queue)))]).inc();
         self.wait.observe(waited.as_secs_f64());
+    }
+
+    /// A settle did not count.
+    pub(crate) fn settle_refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// An attempt ended. Queue and run time are known of leases of streams only.

@@ -62,6 +62,7 @@ impl Service {
         let shared = Arc::new(Shared {
             registry: Registry::new(store.shards()),
             metrics: WorkerMetrics::new(&context.metrics),
+            tracing: context.tracing.clone(),
             draining: context.shutdown.child(),
             bell: Bell::new(),
             progress: Progress::default(),

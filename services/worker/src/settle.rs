@@ -15,6 +15,7 @@ use crate::{
     metrics,
     random::{backoff, unit},
     shared::Shared,
+    spans::Attempt,
 };
 
 /// Tries of a call before its error is passed on.
@@ -71,6 +72,7 @@ pub(crate) async fn settle(
     ending: &Ending,
 ) -> Result<Settlement, StoreError> {
     shared.progress.flush(&shared.store, &token).await;
+    let span = attempt(shared, &token, ending).await;
     let result = if ending.patient {
         patiently(&shared.store, token, &settle).await
     } else {
@@ -81,16 +83,37 @@ pub(crate) async fn settle(
     match &result {
         Ok(Settlement::Done { state, .. }) => {
             let outcome = metrics::outcome(&settle, *state);
+            if let Some(attempt) = &span {
+                attempt.settled(&shared.tracing, &token, &settle, *state);
+            }
             let name: Option<&Name> = ending.details.as_ref().map(|details| &details.queue);
             shared
                 .metrics
                 .settled(name, outcome, ending.since.map(|since| since.elapsed()));
             tracing::debug!(task = %token.task, queue, attempt, outcome, state = state.name(), "settled");
         }
-        Ok(Settlement::Lost) => tracing::debug!(task = %token.task, queue, attempt, "a settle came too late"),
-        Err(error) => tracing::warn!(task = %token.task, queue, attempt, %error, "a settle failed"),
+        Ok(Settlement::Lost) => {
+            shared.metrics.settle_refused("lease_lost");
+            tracing::debug!(task = %token.task, queue, attempt, "a settle came too late");
+        }
+        Err(error) => {
+            shared.metrics.settle_refused("store");
+            tracing::warn!(task = %token.task, queue, attempt, %error, "a settle failed");
+        }
     }
     result
+}
+
+/// What the span of an attempt will say. Of a lease that this process did not grant it has to be read, which costs only those who trace.
+async fn attempt(shared: &Shared, token: &LeaseToken, ending: &Ending) -> Option<Attempt> {
+    if !shared.tracing.is_on() {
+        return None;
+    }
+    if let Some(details) = &ending.details {
+        return details.span.clone();
+    }
+    let record = read(shared, &Namespace::default(), token, true, false).await.ok()??;
+    Attempt::of(&shared.tracing, &record)
 }
 
 /// A handler's failure: the delay is its wish, or the policy's backoff.

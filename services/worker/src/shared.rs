@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::AtomicUsize, time::Duration};
 
-use tidemill_kit::{shutdown::Shutdown, supervisor::Supervisor};
+use tidemill_kit::{shutdown::Shutdown, supervisor::Supervisor, trace::Tracing};
 use tidemill_model::wire::EnqueueDefaults;
 use tidemill_store::Store;
 
@@ -13,6 +13,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) defaults: EnqueueDefaults,
     pub(crate) metrics: WorkerMetrics,
+    pub(crate) tracing: Tracing,
     pub(crate) supervisor: Supervisor,
     /// Begins with the process's shutdown, or by [`crate::Service::drain`].
     pub(crate) draining: Shutdown,

@@ -25,6 +25,7 @@ use crate::{
     registry::Group,
     settle::Ending,
     shared::Shared,
+    spans::Attempt,
 };
 
 /// Assignments of one message, in bytes, unless a single task is larger.
@@ -46,6 +47,7 @@ impl Grant {
             attempt: record.header.attempt(),
             failures: u32::from(record.header.failures),
             policy: wire::retry_policy_of(&record, &shared.defaults.retry)?,
+            span: Attempt::of(&shared.tracing, &record),
         };
         let leased_ms = record.last_lease().map_or(0, |event| event.time_ms);
         shared.metrics.leased(

@@ -1,4 +1,4 @@
-//! Metrics of every call, as a tower layer.
+//! Metrics and spans of every call, as a tower layer.
 //!
 //! The code of a call is known only when its trailers pass, so the response body is wrapped. A body that is dropped before them is a
 //! call that the client gave up.
@@ -19,7 +19,10 @@ use prost_types::FileDescriptorSet;
 use tonic::Code;
 use tower::{Layer, Service};
 
-use crate::metrics::Metrics;
+use crate::{
+    metrics::Metrics,
+    trace::{Kind, Span, TraceParent, Tracing},
+};
 
 type MethodLabel = [(&'static str, String); 1];
 type CodeLabels = [(&'static str, String); 2];
@@ -35,14 +38,20 @@ pub(super) struct GrpcMetrics {
     requests: Family<CodeLabels, Counter>,
     seconds: Family<MethodLabel, Histogram, fn() -> Histogram>,
     in_flight: Family<MethodLabel, Gauge>,
+    tracing: Tracing,
 }
 
 impl GrpcMetrics {
+    pub(super) fn with_tracing(self, tracing: Tracing) -> Self {
+        Self { tracing, ..self }
+    }
+
     pub(super) fn new(metrics: &Metrics) -> Self {
         let this = Self {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             in_flight: Family::default(),
+            tracing: Tracing::default(),
         };
         metrics.register(|r| {
             r.register(
@@ -88,6 +97,12 @@ impl GrpcMetrics {
             seconds: (!streaming).then(|| self.seconds.get_or_create_owned(&label)),
             in_flight: self.in_flight.get_or_create_owned(&label),
             requests: self.requests.clone(),
+            // Of our own calls with one answer: a stream's span would last for hours, and a probe's would be noise.
+            tracing: if !streaming && name.starts_with("tidemill.") {
+                self.tracing.clone()
+            } else {
+                Tracing::default()
+            },
             name,
         })
     }
@@ -105,6 +120,7 @@ struct Method {
     seconds: Option<Histogram>,
     in_flight: Gauge,
     requests: Family<CodeLabels, Counter>,
+    tracing: Tracing,
 }
 
 /// Makes [`Observe`].
@@ -142,13 +158,16 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let method = self
             .methods
             .methods
             .get(request.uri().path())
             .unwrap_or(&self.methods.other);
-        let mut call = Call::begin(Arc::clone(method));
+        let mut call = Call::begin(Arc::clone(method), request.headers());
+        if let Some(span) = &call.span {
+            request.extensions_mut().insert(span.place());
+        }
         let response = self.inner.call(request);
         Box::pin(async move {
             let (head, body) = response.await?.into_parts();
@@ -172,16 +191,53 @@ struct Call {
     method: Arc<Method>,
     begun: Instant,
     code: Option<Code>,
+    span: Option<Span>,
 }
 
 impl Call {
-    fn begin(method: Arc<Method>) -> Self {
+    fn begin(method: Arc<Method>, headers: &HeaderMap) -> Self {
         method.in_flight.inc();
-        Self {
+        let mut this = Self {
             method,
             begun: Instant::now(),
             code: None,
+            span: None,
+        };
+        if this.method.tracing.is_on() {
+            let header = |name| {
+                headers
+                    .get(name)
+                    .and_then(|value| value.to_str().ok())
+                    .unwrap_or_default()
+            };
+            let parent = TraceParent::parse(header("traceparent"), header("tracestate"));
+            this.span = this
+                .method
+                .tracing
+                .start(Kind::Server, this.method.name.clone(), parent.as_ref());
         }
+        this
+    }
+
+    /// Ends the span, by the semantic conventions of RPC.
+    fn end_span(&mut self, code: Code) {
+        let Some(mut span) = self.span.take() else { return };
+        span.set("rpc.system.name", "grpc");
+        span.set("rpc.method", self.method.name.clone());
+        span.set("rpc.response.status_code", i64::from(code as i32));
+        // What the server is to blame for; a refused request is no failure of it.
+        let failures = [
+            Code::Unknown,
+            Code::DeadlineExceeded,
+            Code::Unimplemented,
+            Code::Internal,
+            Code::Unavailable,
+            Code::DataLoss,
+        ];
+        if failures.contains(&code) {
+            span.fail(format!("{code:?}"), code.description());
+        }
+        span.end();
     }
 
     /// An error without a body has its code in the headers, everything else in the trailers.
@@ -194,7 +250,9 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let code = format!("{:?}", self.code.unwrap_or(Code::Cancelled));
+        let code = self.code.unwrap_or(Code::Cancelled);
+        self.end_span(code);
+        let code = format!("{code:?}");
         self.method.in_flight.dec();
         self.method
             .requests

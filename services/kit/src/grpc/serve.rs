@@ -13,6 +13,7 @@ use crate::{
     metrics::Metrics,
     shutdown::Shutdown,
     supervisor::{OnError, OnStop, Supervisor, TaskPolicy},
+    trace::Tracing,
 };
 
 /// How long accepting pauses when the system refuses (no more file descriptors, mostly), instead of spinning.
@@ -32,6 +33,8 @@ pub struct ServerContext {
     pub supervisor: Supervisor,
     /// Shown by the admin port.
     pub metrics: Metrics,
+    /// Where spans go.
+    pub tracing: Tracing,
     pub(super) grpc_metrics: GrpcMetrics,
 }
 
@@ -45,8 +48,17 @@ impl ServerContext {
             shutdown,
             supervisor,
             metrics,
+            tracing: Tracing::default(),
             grpc_metrics,
         }
+    }
+
+    /// Sends spans there, those of its calls included.
+    #[must_use]
+    pub fn with_tracing(mut self, tracing: Tracing) -> Self {
+        self.grpc_metrics = self.grpc_metrics.with_tracing(tracing.clone());
+        self.tracing = tracing;
+        self
     }
 
     /// A context with new parts, for programs that need no others.

@@ -83,3 +83,11 @@ fn routes_are_frozen() {
     assert_eq!(route("default", "default"), 0xc3c);
     assert_eq!(route("acme", "emails"), 0x9fa);
 }
+
+#[test]
+fn an_id_tells_when_it_was_made() {
+    assert_eq!(
+        TaskId::new(1_700_000_000_123, 7, u64::MAX).created_ms(),
+        1_700_000_000_123
+    );
+}

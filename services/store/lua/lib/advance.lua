@@ -37,6 +37,7 @@ local function leave(t)
     count(t.line, 'k:' .. t.kind, -1)
   elseif t.state == RUNNING then
     remove(LEASE, t.id)
+    count(t.line, 'u:' .. t.kind, -1)
   end
 end
 
@@ -65,6 +66,7 @@ local function advance(t, to, cause, now, outcome, to_head)
     push_ready(t, to_head)
   elseif to == RUNNING then
     add(LEASE, t.deadline, t.id)
+    count(t.line, 'u:' .. t.kind, 1)
     hint_deadline(LEASE, t.deadline, now)
   else
     finish(t, now)

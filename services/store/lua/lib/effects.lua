@@ -1,7 +1,7 @@
 -- Effects that are collected during a call and written once at its end: counters, index changes, ready lines, hints. Whatever can be
 -- refused is decided before the first of them; none of these commands can fail.
 local counters, ready_numbers, passed = {}, {}, {}
-local added, removed, pushed, hinted = {}, {}, {}, { changed = {}, cancel = {}, deadline = nil }
+local added, removed, pushed, hinted = {}, {}, {}, { changed = {}, cancel = {}, lines = {}, deadline = nil }
 
 -- The table kept under a key, made on first use.
 local function under(map, key)
@@ -95,7 +95,10 @@ local function flush_lines()
   end
   for _, tail in pairs(tails) do
     for priority, ids in pairs(tail.lists) do redis.call('RPUSH', ready_key(tail.line, tail.kind, priority), unpack(ids)) end
-    if tail.was_empty then ring(tail.line, tail.kind) end
+    if tail.was_empty then
+      ring(tail.line, tail.kind)
+      hinted.lines[#hinted.lines + 1] = tail.line .. '/' .. tail.kind
+    end
   end
 end
 
@@ -111,7 +114,8 @@ local function flush()
     for field, n in pairs(fields) do
       if n ~= 0 then
         local left = redis.call('HINCRBY', queue_key(line), field, n)
-        if left == 0 and string.sub(field, 1, 2) == 'k:' then redis.call('HDEL', queue_key(line), field) end
+        local of_kind = string.sub(field, 1, 2)
+        if left == 0 and (of_kind == 'k:' or of_kind == 'u:') then redis.call('HDEL', queue_key(line), field) end
       end
     end
   end
@@ -124,11 +128,15 @@ local function flush()
     hint[#hint + 1] = 'x'
     hint[#hint + 1] = table.concat(hinted.cancel)
   end
+  if #hinted.lines > 0 then
+    hint[#hint + 1] = 'q'
+    hint[#hint + 1] = table.concat(hinted.lines, ' ')
+  end
   if hinted.deadline then
     hint[#hint + 1] = 'd'
     hint[#hint + 1] = string.format('%.0f', hinted.deadline)
   end
   if #hint > 0 then redis.call('XADD', HINTS, 'MAXLEN', '~', '10000', '*', unpack(hint)) end
   added, removed, pushed, counters, ready_numbers, passed = {}, {}, {}, {}, {}, {}
-  hinted = { changed = {}, cancel = {}, deadline = nil }
+  hinted = { changed = {}, cancel = {}, lines = {}, deadline = nil }
 end
