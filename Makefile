@@ -4,10 +4,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: help run test lint docs proto-tag prove-layers test-chart test-image verify clean-tools
+.PHONY: help run test lint docs proto-tag prove-layers test-chart test-chart-apiserver test-image test-clients proto sbom verify clean-tools
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## Builds, finds or fetches a Redis or Valkey server, starts every role, runs the demo and keeps serving (ARGS="…" adds flags)
 	@cargo build --release -p tidemill
@@ -41,6 +41,18 @@ prove-layers: ## Breaks the layer rule in a copy of the tree and insists that th
 
 test-chart: ## Checks the Helm chart and the Compose file without a cluster (ARGS="schemas objects" runs just those); after `make test`
 	@tools/chart/test.sh $(ARGS)
+
+proto: ## Writes the stubs of the clients in other languages anew from proto/
+	@tools/proto.sh
+
+test-clients: ## Checks every client, plays the conformance suite against it and runs the examples (ARGS="go java": only these)
+	@tools/test-clients.sh $(ARGS)
+
+test-chart-apiserver: ## Installs the chart at a real API server, built with Go (the first time half an hour); not part of CI
+	@tools/chart/apiserver.sh
+
+sbom: ## Writes the bill of materials of the program (CycloneDX) to stdout
+	@deploy/sbom.sh
 
 test-image: ## Assembles the image's root file system and runs it read-only without rights (needs root and Linux)
 	@deploy/test-rootfs.sh

@@ -8,6 +8,7 @@ the same with planted mistakes, each of which the server must refuse. tools/char
 import base64
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ COLUMNS = ["objects", "install", "as rendered", "pods", "upgrade", "password", "
 
 # What is planted, the file, what stands there, what is put in its place, the case, what the server must say.
 PLANTED = [
-    ("an unknown field", "templates/_pod.tpl", "serviceAccountName:", "serviceAcountName:", "defaults", "serviceAcountName"),
+    ("an unknown field", "templates/_pod.tpl", "serviceAccountName:", "serviceAcountName:", "defaults", "field not declared in schema"),
     (
         "a variable twice",
         "templates/_pod.tpl",
@@ -33,17 +34,17 @@ PLANTED = [
         "duplicate entries for key",
     ),
     ("a port that does not exist", "templates/_helpers.tpl", "worker: 7441", "worker: 74410", "defaults", "65535"),
-    ("a wrong type", "templates/_pod.tpl", "terminationGracePeriodSeconds: {{", "terminationGracePeriodSeconds: x{{", "defaults", "terminationGrace"),
-    ("an unknown field of a custom resource", "templates/monitoring.yaml", "endpoints:", "endpoint:", "production", "endpoint"),
-    ("a rule of a custom resource", "templates/routes.yaml", "service: {{ $service }}", "service: /{{ $service }}", "everything", "GRPCRoute"),
-    ("a pod that may be root", "templates/_helpers.tpl", "runAsNonRoot: true", "runAsNonRoot: false", "defaults", "runAsNonRoot"),
+    ("a wrong type", "templates/_pod.tpl", "terminationGracePeriodSeconds: {{", "terminationGracePeriodSeconds: x{{", "defaults", "expected numeric"),
+    ("an unknown field of a custom resource", "templates/monitoring.yaml", "endpoints:", "endpoint:", "production", "field not declared in schema"),
+    ("a rule of a custom resource", "templates/routes.yaml", "service: {{ $service }}", "service: /{{ $service }}", "everything", "is invalid: [spec.rules"),
+    ("a pod that may be root", "templates/_helpers.tpl", "runAsNonRoot: true", "runAsNonRoot: false", "defaults", 'violates PodSecurity "restricted'),
     (
         "replicas under an autoscaler",
         "templates/deployments.yaml",
         "if not $values.autoscaling.enabled",
         "if true",
         "production",
-        ".spec.replicas",
+        "conflict",
     ),
 ]
 
@@ -266,6 +267,8 @@ def table(rows):
 
 def main():
     etcd, apiserver, helm, cache = sys.argv[1:]
+    # So that an end from outside stops the servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     problems, rows = [], {}
     with tempfile.TemporaryDirectory() as folder, Cluster(etcd, apiserver, Path(folder)) as cluster:
         version = cluster.call("GET", "/version")["gitVersion"]

@@ -38,7 +38,8 @@ if [[ ! -x $apiserver ]]; then
 fi
 if [[ ! -x $helm ]]; then
     say "building Helm $helm_version (once)"
-    GOBIN=$work nice -n 19 go install -ldflags '-s -w' "helm.sh/helm/v4/cmd/helm@$helm_version"
+    GOBIN=$work nice -n 19 go install -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$helm_version" \
+        "helm.sh/helm/v4/cmd/helm@$helm_version"
     mv "$work/helm" "$helm"
 fi
 if command -v etcd >/dev/null; then

@@ -14,6 +14,7 @@ use tidemill_proto::externalscaler::{
     ScaledObjectRef, external_scaler_server::ExternalScaler,
 };
 use tidemill_store::{HintReader, QueueLoad};
+use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status};
 
 use crate::{error, service::Service};
@@ -22,6 +23,9 @@ const METRIC: &str = "tidemill-tasks";
 const DEFAULT_TASKS_PER_REPLICA: f64 = 10.0;
 /// Tasks change all the time; to look this often is often enough to wake somebody within a second.
 const PAUSE: Duration = Duration::from_millis(250);
+/// A stream ends by itself, in order, well before its connection is told to go away (`grpc.max_connection_age`): KEDA 2.21 waits longer and
+/// longer after each stream that broke, up to a minute, and begins anew only after one that ended well.
+const STREAM_LIFE: Duration = Duration::from_secs(300);
 
 /// What a trigger asks about.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +77,7 @@ struct Follower {
     target: Target,
     hints: HintReader,
     said: Option<bool>,
+    ends_at: Instant,
     ended: bool,
 }
 
@@ -95,8 +100,8 @@ impl Scaler {
 }
 
 impl Follower {
-    /// Answers at once, and then whenever the answer is another one. Ends with the process's shutdown, so that KEDA asks a replica that
-    /// stays.
+    /// Answers at once, and then whenever the answer is another one. Ends well when its time is over, and with the process's shutdown,
+    /// so that KEDA asks a replica that stays.
     async fn step(mut self) -> Option<(Result<IsActiveResponse, Status>, Self)> {
         while !self.ended {
             match self.scaler.tasks(&self.target).await {
@@ -110,7 +115,8 @@ impl Follower {
             }
             tokio::select! {
                 _ = self.hints.next() => tokio::time::sleep(PAUSE).await,
-                () = self.scaler.shutdown.requested() => return Some((Err(error::draining().into()), self.end())),
+                () = sleep_until(self.ends_at) => return None,
+                () = self.scaler.shutdown.requested() => return None,
             }
         }
         None
@@ -139,6 +145,7 @@ impl ExternalScaler for Scaler {
             hints: self.service.store().hints(&self.supervisor),
             scaler: self.clone(),
             said: None,
+            ends_at: Instant::now() + STREAM_LIFE,
             ended: false,
         };
         Ok(Response::new(Box::pin(stream::unfold(follower, Follower::step))))
