@@ -9,7 +9,14 @@ use std::{ffi::OsString, io::Write, sync::Arc, time::Duration};
 use clap::{Args, value_parser};
 use serde_json::{Value, json};
 use tidemill_client::{Context, Failure, Payload, TaskFacts, Worker, WorkerBuilder, WorkerEvent, shutdown_signal};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{
+        mpsc::{UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    time::sleep,
+};
 
 use self::{group::Groups, program::Program};
 use crate::{
@@ -22,6 +29,8 @@ use crate::{
 
 /// What a program that was told to stop twice exits with, as a shell reports SIGINT.
 const INTERRUPTED: u8 = 130;
+/// A signal that comes again within this time is the same one.
+const SAME_SIGNAL: Duration = Duration::from_millis(300);
 
 pub(crate) const ABOUT_THE_PROGRAM: &str = "\
 The program is started anew for each attempt, without a shell, in a process group of its own:
@@ -97,19 +106,35 @@ impl WorkArgs {
         }
         let (tell, mut events) = unbounded_channel();
         let worker = self.set_up(worker, tell).build()?;
-        let mut ended = std::pin::pin!(worker.run(shutdown_signal()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut stop = Some(stop);
+        let shutdown = async {
+            tokio::select! {
+                () = told_to_stop() => {}
+                _ = stopped => {}
+            }
+        };
+        let mut ended = std::pin::pin!(worker.run(shutdown));
         let mut twice = std::pin::pin!(async {
-            // The worker hears of the first signal as well.
-            shutdown_signal().await;
-            shutdown_signal().await;
+            // The worker hears of the first signal as well. Wrappers send one twice at once.
+            told_to_stop().await;
+            sleep(SAME_SIGNAL).await;
+            told_to_stop().await;
         });
+        let mut broken = None;
         loop {
             tokio::select! {
                 biased;
-                Some(event) = events.recv() => show(&event, printer)?,
+                Some(event) = events.recv(), if broken.is_none() => {
+                    // Nobody reads any more: what runs is still to be drained.
+                    if let Err(error) = show(&event, printer) {
+                        broken = Some(error);
+                        stop.take();
+                    }
+                }
                 ended = &mut ended => {
                     ended?;
-                    return Ok(Outcome::DONE);
+                    return broken.map_or(Ok(Outcome::DONE), Err);
                 }
                 () = &mut twice => {
                     groups.kill_all();
@@ -134,6 +159,20 @@ impl WorkArgs {
             .cancel_grace(self.cancel_grace)
             .connect_within(self.options.timeout)
             .on_event(move |event| drop(tell.send(event.clone())))
+    }
+}
+
+/// SIGTERM, Ctrl-C, or the terminal is gone: its programs, in groups of their own, would not hear of that.
+async fn told_to_stop() {
+    let gone = async {
+        match signal(SignalKind::hangup()) {
+            Ok(mut hangup) => drop(hangup.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = shutdown_signal() => {}
+        () = gone => {}
     }
 }
 

@@ -8,7 +8,7 @@ use tidemill_proto::v1::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Client, Enqueued, Error, Task,
+    Client, Enqueued, Error, Outcome, Task,
     error::Again,
     retry::{self, Limits, backoff},
 };
@@ -22,6 +22,21 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 struct Open {
     index: usize,
     request: EnqueueRequest,
+    /// What is known over all calls so far: an earlier one may have stored it, even if the last one did not.
+    outcome: Outcome,
+}
+
+impl Open {
+    /// It ends with this error.
+    fn fail(self, error: &Error) -> (usize, Result<Enqueued, Error>) {
+        let outcome = if error.outcome() == Outcome::Unknown {
+            Outcome::Unknown
+        } else {
+            self.outcome
+        };
+        let error = error.clone().with_outcome(outcome);
+        (self.index, Err(error.with_key(&self.request.idempotency_key)))
+    }
 }
 
 impl Client {
@@ -40,7 +55,11 @@ impl Client {
                 bytes = 0;
             }
             bytes += size;
-            open.push(Open { index, request });
+            open.push(Open {
+                index,
+                request,
+                outcome: Outcome::NotApplied,
+            });
         }
         if !open.is_empty() {
             self.send_batch(open, &mut outcomes).await;
@@ -62,28 +81,24 @@ impl Client {
                 Ok(answers) => answers,
                 Err(error) => {
                     // Whatever ended the call ended it for each entry.
-                    let failed = open.into_iter().map(|entry| {
-                        let error = error.clone().with_key(&entry.request.idempotency_key);
-                        (entry.index, Err(error))
-                    });
-                    settled.extend(failed);
+                    settled.extend(open.into_iter().map(|entry| entry.fail(&error)));
                     return;
                 }
             };
             let mut again = Vec::new();
             let mut delay = None;
-            for (entry, answer) in open.into_iter().zip(answers) {
+            for (mut entry, answer) in open.into_iter().zip(answers) {
                 match self.outcome(answer) {
                     Ok(enqueued) => settled.push((entry.index, Ok(enqueued))),
                     Err(error) => match error.again() {
                         Again::WhenBack(wait) | Again::After(wait) => {
                             delay = delay.max(Some(wait));
+                            if error.outcome() == Outcome::Unknown {
+                                entry.outcome = Outcome::Unknown;
+                            }
                             again.push((entry, error));
                         }
-                        Again::Never => {
-                            let error = error.with_key(&entry.request.idempotency_key);
-                            settled.push((entry.index, Err(error)));
-                        }
+                        Again::Never => settled.push(entry.fail(&error)),
                     },
                 }
             }
@@ -91,11 +106,7 @@ impl Client {
             let pause = delay + backoff(tries, shared.limits.deadline);
             let over = shared.limits.tries.is_some_and(|most| tries >= most);
             if over || Instant::now() + pause >= until {
-                let refused = again.into_iter().map(|(entry, error)| {
-                    let error = error.with_key(&entry.request.idempotency_key);
-                    (entry.index, Err(error))
-                });
-                settled.extend(refused);
+                settled.extend(again.into_iter().map(|(entry, error)| entry.fail(&error)));
                 return;
             }
             sleep(pause).await;

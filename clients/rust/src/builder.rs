@@ -6,6 +6,7 @@ use crate::{
     Client, Error, TraceContext,
     client::Shared,
     link::{Credentials, Link},
+    proto_time::bounded,
     retry::Limits,
 };
 
@@ -111,7 +112,7 @@ impl ClientBuilder {
 
     /// Longest time for one unary call, all its tries included. Without it: 10 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = bounded(timeout);
         self
     }
 
@@ -128,8 +129,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Where the trace context of an enqueued task comes from, if neither the task nor the handler that enqueues it has one: e.g. the
-    /// current span of your tracing library.
+    /// Where the trace context of an enqueued task comes from, if the task has none of its own: e.g. the current span of your tracing
+    /// library. If this answers `None`, a task that a handler enqueues carries the handler's on.
     pub fn trace_context(mut self, source: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
         self.trace = Some(Arc::new(source));
         self

@@ -13,7 +13,7 @@ use crate::{
     ClientBuilder, Error, Stats, Task, TaskSnapshot, TaskState, Watch, WatchMany, Watches,
     builder::TraceSource,
     link::Link,
-    proto_time::duration,
+    proto_time::{bounded, duration},
     retry::{self, Limits},
 };
 
@@ -134,7 +134,7 @@ impl Client {
     /// # Errors
     /// As of [`result`](Self::result).
     pub async fn wait(&self, task_id: &str, wait: Duration) -> Result<TaskSnapshot, Error> {
-        let until = Instant::now() + wait;
+        let until = Instant::now() + bounded(wait);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let found = self.get(task_id, left.min(LONGEST_WAIT)).await?;
@@ -149,15 +149,20 @@ impl Client {
         let link = &self.0.results;
         let request = GetResultRequest {
             task_id: task_id.to_owned(),
-            wait: (!wait.is_zero()).then(|| duration(wait)),
-        };
-        let send = |request| {
-            let mut stub = ResultsServiceClient::new(link.service());
-            async move { stub.get_result(request).await }
+            wait: None,
         };
         let limits = Limits {
             deadline: self.0.limits.deadline + wait,
             ..self.0.limits
+        };
+        let until = Instant::now() + limits.deadline;
+        let send = |mut request: Request<GetResultRequest>| {
+            let mut stub = ResultsServiceClient::new(link.service());
+            // A later try has less time: the server must not hold its answer back for longer than this side waits.
+            let left = until.saturating_duration_since(Instant::now());
+            let held_back = wait.min(left.saturating_sub(self.0.limits.deadline));
+            request.get_mut().wait = (!held_back.is_zero()).then(|| duration(held_back));
+            async move { stub.get_result(request).await }
         };
         retry::call(&link.line, &link.address, limits, request, send)
             .await

@@ -89,6 +89,8 @@ impl From<v1::TaskEvent> for Event {
 pub(crate) struct Cursor {
     pub(crate) last_sequence: i64,
     pub(crate) finished: bool,
+    /// It was moved while events of before may still be on their way: they are not holes.
+    pub(crate) restarting: bool,
 }
 
 impl Cursor {
@@ -96,6 +98,7 @@ impl Cursor {
         Self {
             last_sequence,
             finished: false,
+            restarting: false,
         }
     }
 
@@ -107,6 +110,10 @@ impl Cursor {
             EventKind::Truncated { from_sequence, .. } => *from_sequence,
             _ => event.sequence,
         };
+        if first > expected && self.restarting {
+            return Ok(false);
+        }
+        self.restarting = false;
         if first > expected {
             return Err(format!(
                 "event {first} came where {expected} was due, and nothing says why"

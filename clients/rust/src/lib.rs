@@ -96,6 +96,8 @@ pub use task::{Priority, RetryPolicy, Task};
 /// The generated messages, for what the types of this crate do not show.
 pub use tidemill_proto::v1 as proto;
 pub use tidemill_proto::v1::ErrorReason;
+/// The codes of gRPC, as [`Error::code`] answers them.
+pub use tonic::Code;
 pub use trace::TraceContext;
 pub use watch::Watch;
 pub use watch_many::{WatchMany, Watched, Watches};

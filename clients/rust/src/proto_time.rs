@@ -4,6 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use prost_types::Timestamp;
 
+/// Far beyond every limit of the contract, and far below what would overflow a clock.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// A span of time that can be added to any moment.
+pub(crate) fn bounded(duration: Duration) -> Duration {
+    duration.min(LONGEST)
+}
+
 /// Saturates far beyond every limit of the contract, so that the server names the limit instead of this crate.
 pub(crate) fn duration(duration: Duration) -> prost_types::Duration {
     prost_types::Duration {
@@ -14,7 +22,7 @@ pub(crate) fn duration(duration: Duration) -> prost_types::Duration {
 
 /// A duration that the server sent. A negative one counts as zero.
 pub(crate) fn to_std(duration: &prost_types::Duration) -> Duration {
-    Duration::try_from(*duration).unwrap_or_default()
+    bounded(Duration::try_from(*duration).unwrap_or_default())
 }
 
 /// A time that the server sent; `None` if it is absent or out of this platform's range.

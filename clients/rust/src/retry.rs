@@ -94,7 +94,8 @@ impl Line {
         self.state().as_ref().map(|away| away.not_before)
     }
 
-    fn why(&self) -> Option<Error> {
+    /// Why the server counts as away.
+    pub(crate) fn why(&self) -> Option<Error> {
         self.state().as_ref().map(|away| away.error.clone())
     }
 
@@ -149,7 +150,18 @@ where
             return Err(why.with_outcome(outcome));
         }
         line.attempts.fetch_add(1, Ordering::Relaxed);
-        let error = match attempt(address, deadline, limits.deadline, &message, &send).await {
+        let mut turn = turn;
+        let mut attempt = std::pin::pin!(attempt(address, deadline, limits.deadline, &message, &send));
+        // A call that takes long by its nature, or a replica that hangs, must not keep the others waiting behind it.
+        let quick = tokio::time::timeout(PROBE_CAP, &mut attempt).await;
+        let answer = match quick {
+            Ok(answer) => answer,
+            Err(_) => {
+                turn.take();
+                attempt.await
+            }
+        };
+        let error = match answer {
             Ok(answer) => {
                 line.back();
                 line.budget.earn();

@@ -95,7 +95,13 @@ fn outcome(refusal: &Refusal, cause: &Cause) -> Outcome {
         refusal.code,
         Some(Cancelled | DeadlineExceeded | Internal | Unavailable | Unknown)
     );
-    if open && !cause.not_connected {
+    // Not of the server's own making: e.g. its answer was too large to be sent, after it had done what it answers.
+    let foreign = refusal.reason.is_empty()
+        && matches!(
+            refusal.code,
+            Some(Code::ResourceExhausted | Code::OutOfRange | Code::DataLoss)
+        );
+    if (open || foreign) && !cause.not_connected {
         Outcome::Unknown
     } else {
         Outcome::NotApplied

@@ -144,7 +144,8 @@ impl Task {
         self
     }
 
-    /// The caller's trace. Without it: that of the client, or of the handler that enqueues.
+    /// The caller's trace. Without it: what [`ClientBuilder::trace_context`](crate::ClientBuilder::trace_context) says, or else that of the
+    /// handler that enqueues.
     pub fn trace_context(mut self, context: TraceContext) -> Self {
         self.0.trace_context = Some(context.into_proto());
         self
@@ -168,7 +169,7 @@ impl Task {
             self.0.idempotency_key = Uuid::new_v4().to_string();
         }
         if self.0.trace_context.is_none() {
-            self.0.trace_context = TraceContext::current().or_else(trace).map(TraceContext::into_proto);
+            self.0.trace_context = trace().or_else(TraceContext::current).map(TraceContext::into_proto);
         }
         self.0
     }
@@ -226,6 +227,9 @@ mod tests {
         let trace = |request: EnqueueRequest| request.trace_context.map(|context| context.traceparent);
         let of_client = || Some(TraceContext::new("client"));
         let in_handler = async { trace(Task::new("a").into_request(of_client)) };
+        let found = TraceContext::scope(Some(TraceContext::new("handler")), in_handler).await;
+        assert_eq!(found.as_deref(), Some("client"), "the hook knows the current span");
+        let in_handler = async { trace(Task::new("a").into_request(|| None)) };
         let found = TraceContext::scope(Some(TraceContext::new("handler")), in_handler).await;
         assert_eq!(found.as_deref(), Some("handler"));
         assert_eq!(trace(Task::new("a").into_request(of_client)).as_deref(), Some("client"));

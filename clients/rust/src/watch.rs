@@ -240,12 +240,15 @@ where
     let shared = client.shared();
     let link = &shared.results;
     let limit = shared.limits.deadline;
-    let turn = link.line.enter().await;
+    let late = || Error::deadline(Outcome::NotApplied, &link.address, limit);
+    let Ok(turn) = timeout(limit, link.line.enter()).await else {
+        return Err(link.line.why().unwrap_or_else(late));
+    };
     let opened = timeout(limit, call(ResultsServiceClient::new(link.service()))).await;
     let result = match opened {
         Ok(Ok(response)) => Ok(response.into_inner()),
         Ok(Err(status)) => Err(Error::from_status(&status, &link.address)),
-        Err(_) => Err(Error::deadline(Outcome::NotApplied, &link.address, limit)),
+        Err(_) => Err(late()),
     };
     match &result {
         Ok(_) => link.line.back(),

@@ -1,7 +1,7 @@
 //! The logs of many tasks over one stream that is opened again where it breaks.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -101,6 +101,7 @@ impl WatchMany {
             client,
             commands: Some(receiver),
             cursors: HashMap::new(),
+            removed: HashSet::new(),
             stream: None,
             patience: Patience::default(),
             again: Vec::new(),
@@ -163,6 +164,8 @@ struct Follower {
     /// `None`: no more will come.
     commands: Option<UnboundedReceiver<Command>>,
     cursors: HashMap<String, Cursor>,
+    /// Removed from the open stream: what comes of them was on its way.
+    removed: HashSet<String>,
     stream: Option<Open>,
     patience: Patience,
     /// Tasks that were refused for the moment: when to add them again.
@@ -256,15 +259,19 @@ impl Follower {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Add(target) => {
-                self.cursors
-                    .insert(target.task_id.clone(), Cursor::after(target.after_sequence));
+                let mut cursor = Cursor::after(target.after_sequence);
+                // Events that were sent before this may still come.
+                cursor.restarting = self.cursors.contains_key(&target.task_id) || self.removed.remove(&target.task_id);
+                self.cursors.insert(target.task_id.clone(), cursor);
                 self.say(WatchResultsRequest {
                     add: vec![target],
                     remove: Vec::new(),
                 });
             }
             Command::Remove(task_id) => {
-                self.cursors.remove(&task_id);
+                if self.cursors.remove(&task_id).is_some() && self.stream.is_some() {
+                    self.removed.insert(task_id.clone());
+                }
                 self.say(WatchResultsRequest {
                     add: Vec::new(),
                     remove: vec![task_id],
@@ -289,6 +296,8 @@ impl Follower {
             let _ = requests.send(WatchResultsRequest { add, remove });
         }
         self.again.clear();
+        self.removed.clear();
+        self.cursors.values_mut().for_each(|cursor| cursor.restarting = false);
         let receiver = UnboundedReceiverStream::new(receiver);
         let call = async |mut stub: ResultsServiceClient<_>| stub.watch_results(receiver).await;
         let messages = open_stream(&self.client, call).await?;

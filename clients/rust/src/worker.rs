@@ -34,7 +34,7 @@ use job::Handler;
 use session::Session;
 use tokio::sync::oneshot;
 
-use crate::{Client, Error, Payload, TaskState};
+use crate::{Client, Error, Payload, TaskState, proto_time::bounded};
 
 const DEFAULT_GRACE: Duration = Duration::from_secs(20);
 const DEFAULT_CANCEL_GRACE: Duration = Duration::from_secs(5);
@@ -144,7 +144,7 @@ impl Worker {
 
     /// Runs tasks until `shutdown` is ready, e.g. [`shutdown_signal()`]; then takes no more, lets what runs finish within the grace,
     /// gives the rest back without charging an attempt, and returns when the server has confirmed all of it. Handlers run on the runtime
-    /// that calls this. If this future is dropped, what runs is stopped and given back.
+    /// that calls this. If this future is dropped before that, what runs is stopped and given back, as long as the process lives on.
     ///
     /// # Errors
     /// What no other connection would mend, e.g. a queue's name that the server refuses; or that at the end some tasks could neither be
@@ -157,7 +157,12 @@ impl Worker {
         let run = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let outcome = match runtime {
-                Ok(runtime) => runtime.block_on(Session::new(self.0, handlers_run_on).run(shutdown, unwanted)),
+                Ok(runtime) => {
+                    let outcome = runtime.block_on(Session::new(self.0, handlers_run_on).run(shutdown, unwanted));
+                    // A name that is still being looked up must not hold up the end.
+                    runtime.shutdown_background();
+                    outcome
+                }
                 Err(error) => Err(Error::invalid(format!("no runtime for the session: {error}"))),
             };
             let _ = result.send(outcome);
@@ -207,14 +212,14 @@ impl WorkerBuilder {
 
     /// How long running tasks may go on after the shutdown began, before they are given back. Without it: 20 s.
     pub fn grace(mut self, time: Duration) -> Self {
-        self.setup.grace = time;
+        self.setup.grace = bounded(time);
         self
     }
 
     /// How long a handler that was asked to stop may go on before its future is dropped. Without it: 5 s. The server's own patience with
     /// an attempt that ran too long is 10 s.
     pub fn cancel_grace(mut self, time: Duration) -> Self {
-        self.setup.cancel_grace = time;
+        self.setup.cancel_grace = bounded(time);
         self
     }
 

@@ -4,21 +4,14 @@ use std::{
     ffi::OsString,
     io,
     process::{ExitStatus, Stdio},
-    time::Duration,
 };
 
 use serde_json::Value;
 use tidemill_client::{Context, Failure, Payload};
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::process::{Child, Command};
 
 use super::{Ended, group::Groups, pump};
 use crate::Error;
-
-/// How long the pipes may stay open after the program has ended: something it left behind may hold them.
-const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 /// What is run for each attempt.
 #[derive(Debug)]
@@ -92,6 +85,9 @@ impl Program {
         let mut command = Command::new(words.next().cloned().unwrap_or_default());
         command
             .args(words)
+            // Of the task, or none: this process's own trace is not the task's.
+            .env_remove("TRACEPARENT")
+            .env_remove("TRACESTATE")
             .envs(environment(task))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -105,37 +101,37 @@ impl Program {
     async fn run(&self, child: &mut Child, task: &Context, heard: &mut Heard) -> io::Result<ExitStatus> {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let Heard { output, tail, broken } = heard;
+        let (say_ended, ended) = tokio::sync::watch::channel(false);
         let feed = async {
-            if let Some(stdin) = stdin {
-                pump::feed(stdin, task.payload().to_bytes()).await;
+            let Some(stdin) = stdin else { return };
+            // Something it left behind may hold the pipe and read nothing.
+            tokio::select! {
+                () = pump::feed(stdin, task.payload().to_bytes()) => {}
+                () = pump::over(ended.clone()) => {}
             }
         };
         let listen = async {
             match stdout {
-                Some(stdout) if self.stream => pump::stream(stdout, task).await,
-                Some(stdout) => pump::collect(stdout, output).await,
+                Some(stdout) if self.stream => pump::stream(stdout, task, ended.clone()).await,
+                Some(stdout) => pump::collect(stdout, output, ended.clone()).await,
                 None => Ok(()),
             }
         };
         let pass_on = async {
             match stderr {
-                Some(stderr) => pump::pass_on(stderr, tail).await,
+                Some(stderr) => pump::pass_on(stderr, tail, ended.clone()).await,
                 None => Ok(()),
             }
         };
-        let pipes = async {
-            let (_, listened, passed) = tokio::join!(feed, listen, pass_on);
-            *broken = listened.and(passed).err();
+        let wait = async {
+            let status = child.wait().await;
+            let _ = say_ended.send(true);
+            status
         };
-        let mut pipes = std::pin::pin!(pipes);
         // A program may close its pipes long before it ends, and something it left behind may keep them open long after.
-        tokio::select! {
-            () = &mut pipes => child.wait().await,
-            status = child.wait() => {
-                let _ = timeout(LEFT_BEHIND, pipes).await;
-                status
-            }
-        }
+        let (status, (), listened, passed) = tokio::join!(wait, feed, listen, pass_on);
+        *broken = listened.and(passed).err();
+        status
     }
 
     fn judge(&self, status: ExitStatus, heard: Heard) -> Ended {

@@ -20,6 +20,8 @@ use crate::{
 
 /// The contract's limit of one chunk.
 const MOST_CHUNK: usize = 64 * 1024;
+/// The contract's limit of a progress message; a longer one is cut.
+const MOST_PROGRESS: usize = 1024;
 
 /// One attempt of one task, for its handler. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -180,7 +182,7 @@ impl Context {
         } else {
             fraction.clamp(0.0, 1.0)
         };
-        let message = message.into();
+        let message = super::failure::cut(message.into(), MOST_PROGRESS);
         let report = self.report(Said::Progress(v1::Progress { fraction, message }));
         // Full: progress is advice, and there will be more.
         let _ = self.reports.try_send(report);

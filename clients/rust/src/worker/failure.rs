@@ -7,6 +7,10 @@ use tidemill_proto::v1::{FailTaskRequest, ReleaseTaskRequest, work_request::Mess
 use super::CancelCause;
 use crate::proto_time::duration;
 
+/// The contract keeps so many bytes of each.
+const MOST_MESSAGE: usize = 8 * 1024;
+const MOST_TYPE: usize = 256;
+
 /// Why a handler did not succeed, and what is to happen to the task. Any error becomes one through `?`: tried again by the task's retry
 /// policy, with the error's text and the name of its type.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,8 +94,8 @@ impl Failure {
                 retry_after,
             } => Message::Fail(FailTaskRequest {
                 lease_token,
-                message,
-                r#type: type_name,
+                message: cut(message, MOST_MESSAGE),
+                r#type: cut(type_name, MOST_TYPE),
                 permanent,
                 retry_after: retry_after.map(duration),
             }),
@@ -99,6 +103,13 @@ impl Failure {
             Kind::Cancelled => release(lease_token, true),
         }
     }
+}
+
+/// Cuts a text that is longer than so many bytes, at a character. The server would cut it, too, but a message of many megabytes would
+/// break the stream first, for all tasks.
+pub(super) fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
 }
 
 fn release(lease_token: String, cancelled: bool) -> Message {
@@ -149,6 +160,16 @@ mod tests {
                 false
             )
         );
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        let failure = Failure::new("é".repeat(1 << 20)).of_type("x".repeat(1_000));
+        let Message::Fail(fail) = failure.into_settle("t".into(), None) else {
+            panic!("not a failure");
+        };
+        assert_eq!((fail.message.len(), fail.r#type.len()), (8 * 1024, 256));
+        assert_eq!(cut("aé".to_owned(), 2), "a");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use tidemill_proto::v1::{Assignment, work_request::Message};
 use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
-use super::{CancelRequest, TaskFacts, context::Refused};
+use super::{CancelRequest, TaskFacts, context::Refused, job::Ended};
 
 /// One lease.
 #[derive(Debug)]
@@ -12,6 +12,10 @@ pub(super) struct Held {
     job: AbortHandle,
     cancel: watch::Sender<Option<CancelRequest>>,
     pub(super) refused: Refused,
+    /// How its handler ended, from the moment on, even if nobody could be told yet.
+    pub(super) ended: Ended,
+    /// Progress or chunks were sent: a refusal may be of one of them.
+    pub(super) reported: bool,
     /// How the attempt ended, once it has; kept until the server has answered it, to be said again after a broken stream.
     pub(super) settle: Option<Message>,
     /// The registration did not adopt it: that it is lost is said once apart from the settle's own answer.
@@ -28,12 +32,15 @@ impl Held {
         job: AbortHandle,
         cancel: watch::Sender<Option<CancelRequest>>,
         refused: Refused,
+        ended: Ended,
     ) -> Self {
         Self {
             task,
             job,
             cancel,
             refused,
+            ended,
+            reported: false,
             settle: None,
             not_adopted: false,
             refusals: 0,

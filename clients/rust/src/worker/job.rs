@@ -1,6 +1,11 @@
 //! Runs one handler and puts into words how it ended.
 
-use std::{any::Any, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures_util::FutureExt;
 use tidemill_proto::v1::{CompleteTaskRequest, work_request::Message};
@@ -24,8 +29,22 @@ pub(super) struct Report {
     pub(super) settles: bool,
 }
 
+/// How a handler ended, put down before it is reported: what waits for a stream must not be taken for what still runs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ended(Arc<Mutex<Option<Message>>>);
+
+impl Ended {
+    fn put(&self, message: Message) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+    }
+
+    pub(super) fn take(&self) -> Option<Message> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Runs the handler to its end and reports it. What it said before is in the same channel, so that it arrives before.
-pub(super) async fn run(handler: Handler, context: Context, reports: mpsc::Sender<Report>) {
+pub(super) async fn run(handler: Handler, context: Context, reports: mpsc::Sender<Report>, note: Ended) {
     let (token, asked) = (context.lease_token().to_owned(), context.clone());
     let trace = context.trace_context();
     // Made inside, so that a panic of the handler's synchronous part is caught, too.
@@ -44,6 +63,7 @@ pub(super) async fn run(handler: Handler, context: Context, reports: mpsc::Sende
         }),
         Err(failure) => failure.into_settle(token.clone(), asked.cause()),
     };
+    note.put(message.clone());
     let report = Report {
         token,
         message,

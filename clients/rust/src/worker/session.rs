@@ -1,6 +1,11 @@
 //! The worker protocol from the handler process's side.
 
-use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use tidemill_proto::v1::{
     Assignment, Credits, Echo, Refused, Register, Registered, ReleaseTaskRequest, WorkRequest, work_request::Message,
@@ -9,7 +14,7 @@ use tidemill_proto::v1::{
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
@@ -22,6 +27,8 @@ use crate::{Error, ErrorKind, Outcome, TaskState, error::Again, retry::backoff};
 
 /// Longest wait between two connections, and before a settle is said again.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// Wait after a stream that the server ended with a reason which no repetition mends.
+const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 /// After the grace: how long the server may take to answer the last settles.
 const LAST_WORD: Duration = Duration::from_secs(10);
 /// Reports of all handlers that wait for the session.
@@ -44,6 +51,8 @@ pub(super) struct Session {
     reports: mpsc::Receiver<Report>,
     report_to: mpsc::Sender<Report>,
     begun: Instant,
+    /// Leases that the last registration named.
+    named: HashSet<String>,
     /// Set by the shutdown.
     drain: Option<Drain>,
 }
@@ -80,6 +89,7 @@ impl Session {
             reports,
             report_to,
             begun: Instant::now(),
+            named: HashSet::new(),
             drain: None,
         }
     }
@@ -93,9 +103,7 @@ impl Session {
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             if self.drain.is_some() && self.held.is_empty() {
-                if let Some(stream) = self.stream.take() {
-                    stream.finish().await;
-                }
+                self.finish().await;
                 return Ok(());
             }
             self.open_if_due();
@@ -114,11 +122,24 @@ impl Session {
                     Ok(Some(answer)) => self.hear(answer),
                     // Something that this version does not know.
                     Ok(None) => {}
-                    Err(error) => self.lose_stream(error)?,
+                    Err(error) => self.lose_stream(error),
                 },
                 Next::Said(report) => self.forward(report),
                 Next::Tick => self.tick()?,
             }
+        }
+    }
+
+    /// Nothing is held any more: half-closes. A stream that is just being opened may have been assigned tasks already, which its half-close
+    /// gives back.
+    async fn finish(&mut self) {
+        if let Some(opening) = self.opening.take()
+            && let Ok(Ok(opened)) = timeout(LAST_WORD, opening).await
+        {
+            opened.0.finish().await;
+        }
+        if let Some(stream) = self.stream.take() {
+            stream.finish().await;
         }
     }
 
@@ -183,6 +204,7 @@ impl Session {
             held: self.held.keys().cloned().collect(),
             name: self.setup.name.clone(),
         };
+        self.named = register.held.iter().cloned().collect();
         let opened = WorkStream::open(self.setup.client.clone(), register);
         self.opening = Some(Box::pin(async { opened.await.map(Box::new) }));
     }
@@ -198,8 +220,11 @@ impl Session {
     /// not half-closed, which would give back what the new one holds.
     fn adopt(&mut self, stream: WorkStream, registered: &Registered) {
         (self.opening, self.failures, self.connected) = (None, 0, true);
+        let adopted: HashSet<&String> = registered.adopted.iter().collect();
+        // Assigned by a replica that drained, after the registration was on its way: nobody renews those yet.
+        let unnamed = self.held.keys().any(|token| !self.named.contains(token));
         for (token, held) in &mut self.held {
-            held.not_adopted = !registered.adopted.contains(token);
+            held.not_adopted = self.named.contains(token) && !adopted.contains(token);
             if let Some(settle) = &held.settle {
                 // Whether it was applied is unknown; to say it again is harmless.
                 held.due = None;
@@ -210,6 +235,11 @@ impl Session {
             stream.sender.say(Message::Credits(Credits { credits: 0 }));
         }
         self.stream = Some(stream);
+        if unnamed && let Some(stream) = &mut self.stream {
+            // Another registration names them.
+            stream.leaving = true;
+            self.open_at = Instant::now();
+        }
         let address = self.setup.client.shared().worker.address.clone();
         self.setup.tell(&WorkerEvent::Connected { address });
     }
@@ -218,6 +248,8 @@ impl Session {
         self.opening = None;
         self.failures = self.failures.saturating_add(1);
         let delay = match error.resume() {
+            // Once it has worked, only our own server's considered word ends it: what a proxy says may pass, and leases are held.
+            Again::Never if self.connected && error.reason_name().is_empty() => Duration::ZERO,
             Again::Never => return Err(error),
             Again::WhenBack(delay) | Again::After(delay) => delay,
         };
@@ -233,11 +265,13 @@ impl Session {
         Ok(())
     }
 
-    fn lose_stream(&mut self, error: Error) -> Result<(), Error> {
+    /// Whatever ended a stream that was registered, the next registration tells whether it is meant for good: e.g. a process that was paused
+    /// is told by the end of its stream that its silence broke the rules.
+    fn lose_stream(&mut self, error: Error) {
         // A replica that drains closes its streams; the next one is being opened already.
         let leaving = self.stream.take().is_some_and(|stream| stream.leaving);
         let delay = match error.resume() {
-            Again::Never => return Err(error),
+            Again::Never => AFTER_REFUSAL,
             Again::WhenBack(delay) | Again::After(delay) => delay,
         };
         if !leaving {
@@ -245,7 +279,6 @@ impl Session {
             self.open_at = Instant::now() + delay + backoff(self.failures, MAX_BACKOFF);
             self.setup.tell(&WorkerEvent::Disconnected { error });
         }
-        Ok(())
     }
 
     fn hear(&mut self, answer: Answer) {
@@ -256,7 +289,8 @@ impl Session {
                 let token = cancel.lease_token.clone();
                 if let Some(held) = self.held.get_mut(&token).filter(|held| held.settle.is_none()) {
                     held.ask_to_stop(CancelRequest::of(cancel));
-                    held.due = Some(Instant::now() + self.setup.cancel_grace);
+                    // Said again after each registration: the grace began with the first.
+                    held.due.get_or_insert(Instant::now() + self.setup.cancel_grace);
                 }
             }
             Answer::LeaseLost(lost) => self.lease_lost(&lost.lease_token),
@@ -289,9 +323,10 @@ impl Session {
         let refused = super::context::Refused::default();
         let context = Context::new(assignment, self.report_to.clone(), cancelled, Arc::clone(&refused));
         self.setup.tell(&WorkerEvent::Started { task: task.clone() });
-        let job = job::run(handler, context, self.report_to.clone());
+        let ended = job::Ended::default();
+        let job = job::run(handler, context, self.report_to.clone(), ended.clone());
         let job = self.handlers_run_on.spawn(job).abort_handle();
-        self.held.insert(token, Held::new(task, job, cancel, refused));
+        self.held.insert(token, Held::new(task, job, cancel, refused, ended));
     }
 
     /// Something that a handler said. What it says after its lease was lost, or after it was stopped, goes nowhere.
@@ -302,6 +337,8 @@ impl Session {
         if report.settles {
             held.settle = Some(report.message.clone());
             held.due = None;
+        } else {
+            held.reported = true;
         }
         if let Some(stream) = &self.stream {
             stream.sender.report(WorkRequest {
@@ -337,15 +374,21 @@ impl Session {
         };
         let task = held.task.clone();
         let message = format!("{}: {}", refused.reason, refused.message);
-        let passing = refused.outcome_unknown || matches!(refused.reason.as_str(), "STORE_UNAVAILABLE" | "DRAINING");
-        if held.settle.is_none() {
-            // A report; its handler hears of it with the next one.
+        let wrong = refused.reason == "INVALID_REQUEST";
+        let Some(settle) = held.settle.clone() else {
+            // A report; its handler hears of it with the next chunk.
             *held.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(message.clone());
-        } else if passing {
+            self.setup.tell(&WorkerEvent::Refused { task, message });
+            return;
+        };
+        if !wrong || std::mem::take(&mut held.reported) {
+            // It may pass; or it was a report before the settle that was refused, which a refusal does not say: then the settle's own answer
+            // is still to come, and to say it again is harmless.
             held.refusals = held.refusals.saturating_add(1);
             held.due = Some(Instant::now() + backoff(held.refusals, MAX_BACKOFF));
             return;
-        } else if let Some(Message::Complete(_)) = &held.settle {
+        }
+        if matches!(settle, Message::Complete(_)) {
             // An output that the server cannot take must not be tried for ever: the next attempt would make the same one.
             let failure = Failure::permanent(format!("the output was refused: {message}"));
             let settle = failure.into_settle(refused.lease_token.clone(), None);
@@ -362,7 +405,7 @@ impl Session {
         let silent = self.stream.as_ref().filter(|stream| stream.silent_at() <= now);
         if let Some(stream) = silent {
             let error = stream.silence_error(&self.setup.client.shared().worker.address);
-            self.lose_stream(error)?;
+            self.lose_stream(error);
         }
         let due: Vec<String> = self
             .held
@@ -387,6 +430,9 @@ impl Session {
         held.due = None;
         if let Some(settle) = held.settle.clone() {
             self.say(settle);
+        } else if let Some(message) = held.ended.take() {
+            // It ended in time; its report waits for a stream.
+            self.settle(token, message);
         } else if let Some(request) = held.cancel_request() {
             let settle = Failure::cancelled().into_settle(token.to_owned(), Some(request.cause));
             self.settle(token, settle);
@@ -405,11 +451,6 @@ impl Session {
 
     /// The grace is over: what still runs is given back; what has ended waits for its answer.
     fn release_all(&mut self) {
-        while let Ok(report) = self.reports.try_recv() {
-            if report.settles {
-                self.settle(&report.token.clone(), report.message);
-            }
-        }
         let running: Vec<String> = self
             .held
             .iter()
@@ -417,6 +458,11 @@ impl Session {
             .map(|(token, _)| token.clone())
             .collect();
         for token in running {
+            let ended = self.held.get(&token).and_then(|held| held.ended.take());
+            if let Some(message) = ended {
+                self.settle(&token, message);
+                continue;
+            }
             let release = ReleaseTaskRequest {
                 lease_token: token.clone(),
                 cancelled: false,

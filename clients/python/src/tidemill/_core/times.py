@@ -1,0 +1,52 @@
+"""Times and spans of time, to and from the contract."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any, Union
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+#: A span of time: seconds, or a timedelta.
+Seconds = Union[float, timedelta]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: What a protobuf Duration can hold; far beyond every limit of the contract, so that the server names the limit.
+_LONGEST = 315_576_000_000
+
+
+def seconds(span: Seconds) -> float:
+    """A span as seconds."""
+    return span.total_seconds() if isinstance(span, timedelta) else float(span)
+
+
+def duration(span: Seconds) -> Duration:
+    """A span as a message. Rounded to microseconds."""
+    whole = min(max(seconds(span), -_LONGEST), _LONGEST)
+    micros = round(whole * 1_000_000)
+    sign = -1 if micros < 0 else 1
+    secs, rest = divmod(abs(micros), 1_000_000)
+    return Duration(seconds=sign * secs, nanos=sign * rest * 1_000)
+
+
+def from_duration(message: Any) -> float:
+    """A span that the server sent, in seconds. A negative one counts as zero."""
+    return max(0.0, float(message.seconds) + float(message.nanos) / 1e9)
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """A time as a message. One without a zone is the machine's local time."""
+    whole = (time if time.tzinfo else time.astimezone()) - _EPOCH
+    return Timestamp(seconds=whole.days * 86_400 + whole.seconds, nanos=whole.microseconds * 1_000)
+
+
+def from_timestamp(owner: Any, field: str) -> datetime | None:
+    """A time that the server sent, in UTC; None if it is absent or out of Python's range."""
+    if not owner.HasField(field):
+        return None
+    message = getattr(owner, field)
+    try:
+        return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+    except OverflowError:
+        return None

@@ -1,0 +1,197 @@
+"""Names, payloads, tasks, errors, addresses: what needs no server."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from tests.fake import UNAVAILABLE, info, retry_info, status
+from tidemill import (
+    CancelCause,
+    Client,
+    ConnectionLostError,
+    DeadlineExceededError,
+    Error,
+    ErrorReason,
+    InvalidError,
+    Outcome,
+    Payload,
+    Priority,
+    RefusedError,
+    StateCause,
+    Task,
+    TaskState,
+    Tls,
+    TraceContext,
+    UnreachableError,
+    Violation,
+)
+from tidemill._core.status import error_of_message
+from tidemill._core.times import duration, from_duration
+from tidemill.config import normalized
+from tidemill.task import to_request
+from tidemill.trace import current_trace
+
+
+@pytest.mark.parametrize("names", [TaskState, StateCause, CancelCause, Priority, ErrorReason])
+def test_every_name_of_the_contract_and_unknown_ones_survive(names: Any) -> None:
+    enumeration, prefix = names._contract()
+    for number in enumeration.values():
+        name = enumeration.Name(number).removeprefix(prefix)
+        if (names, number) != (Priority, 0):
+            assert names.from_proto(number) is names(name)
+            assert names(name).to_proto() == number
+    unknown = names.from_proto(99)
+    assert (str(unknown), unknown.to_proto(), unknown == names.from_proto(99)) == (f"{prefix}99", 99, True)
+    with pytest.raises(ValueError, match="TYPO"):
+        names("TYPO")
+
+
+def test_only_the_four_ends_are_terminal() -> None:
+    assert [state for state in TaskState if state.is_terminal] == ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"]
+    assert not TaskState.from_proto(99).is_terminal
+
+
+def test_json_goes_there_and_back() -> None:
+    value = {"a": [1, -2.5, True, None, "x"], "b": {"c": 2**53}}
+    assert Payload.of(value).to_json() == value
+    assert Payload.of(value).content_type == "application/json"
+    assert Payload.of(b'{"a":1}').to_json() == Payload.of('{"a":1}').to_json() == {"a": 1}
+    assert Payload.json("text").value == "text"
+    assert Payload.json(None).to_bytes() == b"null"
+
+
+def test_what_json_cannot_hold_is_named() -> None:
+    for value, named in [
+        ([2**53 + 1], "9007199254740993"),
+        (float("nan"), "nan"),
+        ({1: 2}, "int"),
+        ({"a": {1}}, "set"),
+        ("\ud800", "Unicode"),
+    ]:
+        with pytest.raises(InvalidError, match=named):
+            Payload.of(value)  # type: ignore[arg-type]
+
+
+def test_bytes_of_every_variant() -> None:
+    assert Payload.of("é").to_bytes() == "é".encode()
+    assert Payload.of(memoryview(b"\x01")).value == b"\x01"
+    assert Payload.of([1]).to_bytes() == b"[1]"
+    assert not Payload.of(None)
+    assert Payload.of("a", "text/csv").content_type == "text/csv"
+    assert pickle.loads(pickle.dumps(Payload.of("a"))) == Payload.of("a")
+
+
+def test_every_request_has_a_key_and_a_given_one_stays() -> None:
+    first, second = to_request(Task("a")), to_request(Task("a"))
+    assert first.idempotency_key
+    assert first.idempotency_key != second.idempotency_key
+    assert to_request(Task("a", idempotency_key="k")).idempotency_key == "k"
+
+
+def test_what_is_not_set_stays_absent() -> None:
+    request = to_request(Task("a", idempotency_key="k"))
+    assert [field.name for field, _ in request.ListFields()] == ["kind", "idempotency_key"]
+
+
+def test_times_of_a_task() -> None:
+    at = datetime(2030, 1, 1, tzinfo=timezone(timedelta(hours=2)))
+    request = to_request(Task("a", run_at=at, expires_in=1.5, attempt_timeout=timedelta(minutes=2)))
+    assert request.run_at.ToDatetime(tzinfo=timezone.utc) == at
+    assert (from_duration(request.expires_in), request.attempt_timeout.seconds) == (1.5, 120)
+    assert to_request(Task("a", delay=0)).HasField("delay")
+    with pytest.raises(InvalidError, match="not both"):
+        to_request(Task("a", run_at=at, delay=1))
+    # Far beyond every limit: the server names the limit.
+    assert duration(1e300).seconds == 315_576_000_000
+
+
+def test_the_trace_is_the_tasks_own_or_the_hooks_or_the_handlers() -> None:
+    def trace(task: Task, hook: Any = None) -> str:
+        return to_request(task, hook).trace_context.traceparent
+
+    hook, handler = TraceContext("hook"), TraceContext("handler")
+    token = current_trace.set(handler)
+    try:
+        assert TraceContext.current() == handler
+        assert trace(Task("a", trace_context=TraceContext("own")), lambda: hook) == "own"
+        assert trace(Task("a"), lambda: hook) == "hook"
+        assert trace(Task("a"), lambda: None) == "handler"
+    finally:
+        current_trace.reset(token)
+    assert not to_request(Task("a")).HasField("trace_context")
+
+
+def test_the_text_names_reason_code_and_every_violation() -> None:
+    error = RefusedError(
+        "m", reason="INVALID_REQUEST", code="INVALID_ARGUMENT", violations=[Violation("kind", "required"), Violation("delay", "at most")]
+    )
+    assert str(error) == "INVALID_REQUEST (INVALID_ARGUMENT): m; kind: required; delay: at most"
+    assert error.reason == ErrorReason.INVALID_REQUEST
+
+
+def test_errors_are_of_pythons_own_kinds_and_can_be_pickled() -> None:
+    assert issubclass(UnreachableError, ConnectionError)
+    assert issubclass(DeadlineExceededError, TimeoutError)
+    assert issubclass(InvalidError, ValueError)
+    for kind in (RefusedError, ConnectionLostError):
+        error = kind("m", outcome=Outcome.UNKNOWN, code="UNAVAILABLE", address="http://here", idempotency_key="k")
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.outcome, again.idempotency_key) == (kind, str(error), Outcome.UNKNOWN, "k")
+
+
+def read(*details: Any, code: int = UNAVAILABLE) -> Error:
+    return error_of_message(status(code, "m", *details), "http://here")
+
+
+def test_the_outcome_is_the_servers_word_and_else_the_codes() -> None:
+    assert read(info("STORE_UNAVAILABLE", outcome="unknown")).outcome is Outcome.UNKNOWN
+    assert read(info("DRAINING", outcome="not_applied")).outcome is Outcome.NOT_APPLIED
+    assert read().outcome is Outcome.UNKNOWN
+    assert read(code=5).outcome is Outcome.NOT_APPLIED
+
+
+def test_unknown_reasons_survive_other_domains_are_a_proxys_and_broken_details_are_left_out() -> None:
+    assert read(info("SOMETHING_NEW")).reason == "SOMETHING_NEW"
+    foreign = read(info("QUEUE_FULL", domain="proxy.example"))
+    assert (foreign.reason, str(foreign)) == ("", "UNAVAILABLE from http://here: m")
+    broken = status(UNAVAILABLE)
+    broken.details.add(type_url="x/google.rpc.BadRequest", value=b"\xff\xff\xff")
+    assert error_of_message(broken, "a").violations == ()
+    assert read(retry_info(1.5)).retry_after == 1.5
+
+
+def test_addresses() -> None:
+    assert normalized("localhost:7440") == "http://localhost:7440"
+    assert normalized("https://a:1/") == "https://a:1"
+    assert normalized("[::1]:7440") == "http://[::1]:7440"
+    for url in ("", "ftp://a", "http://a b", "a:99999", "http://a:1/path"):
+        with pytest.raises(InvalidError, match="HOST:PORT"):
+            normalized(url)
+
+
+def test_a_setup_that_cannot_work_is_refused_before_anything_is_sent() -> None:
+    for options, named in [
+        ({"token": "sec\nret"}, "token"),
+        ({"timeout": 0}, "timeout"),
+        ({"tls": Tls(ca=b"nonsense")}, "ca is not"),
+        ({"tls": Tls(certificate=b"x")}, "come together"),
+    ]:
+        with pytest.raises(InvalidError, match=named) as found:
+            Client("localhost:1", **options)  # type: ignore[arg-type]
+        assert "sec" not in str(found.value)
+    assert "secret" not in repr(Client("localhost:1", token="secret"))
+    with pytest.raises(InvalidError, match="a Task is needed"):
+        Client("localhost:1").enqueue("email.send")  # type: ignore[arg-type]
+
+
+def test_addresses_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMILL_URL", "http://main:1")
+    monkeypatch.setenv("TIDEMILL_WORKER_URL", "http://worker:2")
+    settings = Client()._core.settings
+    assert (settings.url, settings.results_url, settings.worker_url) == ("http://main:1", "http://main:1", "http://worker:2")
+    # Those of the environment do not belong to an address that the program names.
+    assert Client("http://other:3")._core.settings.worker_url == "http://other:3"

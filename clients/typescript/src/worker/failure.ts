@@ -1,0 +1,112 @@
+// How an attempt ends that did not succeed.
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+
+import { WorkRequestSchema, type WorkRequest } from "../_gen/tidemill/v1/worker_service_pb.js";
+import { TidemillError } from "../error.js";
+import { duration } from "../time.js";
+import type { CancelCause } from "./stop.js";
+
+/** What a {@link Failure} says beside its message. */
+export interface FailureOptions {
+  /** Another attempt would not mend it: the task is a dead letter at once. */
+  readonly permanent?: boolean;
+  /** Waits this long before the next attempt instead of the policy's backoff, at most 7 days. */
+  readonly retryAfterMs?: number;
+  /** Names the kind of error, e.g. `CardDeclined`, for people and filters. At most 256 bytes. */
+  readonly type?: string;
+  /** What it came from. */
+  readonly cause?: unknown;
+}
+
+/**
+ * Thrown by a handler: why it did not succeed, and what is to happen to the task. Any other error that it throws is a failure that is tried again by
+ * the task's retry policy, with the error's message and the name of its class.
+ */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly permanent: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly type: string;
+  /** @internal */
+  readonly settle: "fail" | "release" | "cancelled";
+
+  constructor(message: string, options: FailureOptions = {}, settle: "fail" | "release" | "cancelled" = "fail") {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.permanent = options.permanent ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+    this.type = options.type ?? "";
+    this.settle = settle;
+  }
+
+  /** A failure that another attempt would not mend. */
+  static permanent(message: string, options: FailureOptions = {}): Failure {
+    return new Failure(message, { ...options, permanent: true });
+  }
+
+  /** A failure whose next attempt comes after this long. */
+  static retryAfter(retryAfterMs: number, message: string, options: FailureOptions = {}): Failure {
+    return new Failure(message, { ...options, retryAfterMs });
+  }
+
+  /** Gives the task back uncharged, to the head of its line, for another handler process. At most 100 times for each task. */
+  static release(): Failure {
+    return new Failure("released", {}, "release");
+  }
+
+  /** Agrees to a cancel request: the task ends CANCELLED, or EXPIRED. If nobody asked, it is an ordinary release. */
+  static cancelled(): Failure {
+    return new Failure("cancelled", {}, "cancelled");
+  }
+
+  /** Whatever a handler threw. */
+  static of(thrown: unknown): Failure {
+    if (thrown instanceof Failure) return thrown;
+    if (!(thrown instanceof Error)) return new Failure(String(thrown), { type: typeof thrown });
+    return new Failure(withCauses(thrown), { type: typeName(thrown), cause: thrown });
+  }
+}
+
+/** The class says more than `name`, which many subclasses leave at `Error`. */
+function typeName(error: Error): string {
+  return error.name !== "Error" && error.name !== "" ? error.name : error.constructor.name;
+}
+
+function withCauses(error: Error): string {
+  const texts = [error.message];
+  const seen = new Set<unknown>([error]);
+  let cause = error.cause;
+  while (cause instanceof Error && !seen.has(cause)) {
+    // The cause's text is a part of a call's error already.
+    if (!(error instanceof TidemillError)) texts.push(cause.message);
+    seen.add(cause);
+    cause = cause.cause;
+  }
+  return texts.filter((text) => text !== "").join(": ") || "no message";
+}
+
+/**
+ * What to say to the server. An attempt that was asked to stop because it ran too long has failed, whatever its handler calls it: a release would not
+ * count it, and it would run too long for ever.
+ */
+export function settleOf(failure: Failure, leaseToken: string, cause?: CancelCause): WorkRequest {
+  if (failure.settle === "cancelled" && cause === "ATTEMPT_TIMEOUT") {
+    const late = new Failure("the attempt ran longer than its attempt timeout", { type: "AttemptTimeout" });
+    return settleOf(late, leaseToken);
+  }
+  if (failure.settle === "fail") return failOf(failure, leaseToken);
+  const cancelled = failure.settle === "cancelled";
+  return request({ case: "release", value: { leaseToken, cancelled } });
+}
+
+function failOf(failure: Failure, leaseToken: string): WorkRequest {
+  const { message, type, permanent, retryAfterMs } = failure;
+  const retryAfter =
+    retryAfterMs === undefined ? {} : { retryAfter: duration(Math.max(0, retryAfterMs), "retryAfterMs") };
+  return request({ case: "fail", value: { leaseToken, message, type, permanent, ...retryAfter } });
+}
+
+/** A message of the stream. */
+export function request(message: NonNullable<MessageInitShape<typeof WorkRequestSchema>["message"]>): WorkRequest {
+  return create(WorkRequestSchema, { message });
+}
