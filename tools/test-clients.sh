@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Everything about the clients: are their stubs current, does each pass its own checks and the conformance suite, does the table in docs/clients.md
 # say so, do the examples run. With arguments only these languages: tools/test-clients.sh go java
-# A language whose toolchain is missing is named and skipped, unless it is CI (CI=1), where all must be there.
+# A language whose toolchain is missing is named and skipped, unless it is CI (CI=1), where all must be there. With SELF_TEST=1 the suite is also
+# played against clients that are wrong on purpose.
 set -euo pipefail
+# The order of the columns must not depend on the language of the machine.
+export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 TIDEMILL_TEST_SERVER=$(tools/get-server.sh)
@@ -46,7 +49,8 @@ for language in "${languages[@]}"; do
     if [[ $language == rust ]]; then
         # Its own checks are those of the workspace.
         suite rust --language rust || fail "rust: conformance"
-        target/debug/conformance --self-test || fail "the suite did not notice a wrong client"
+        # Takes six minutes: whoever changes the suite runs it.
+        [[ -z ${SELF_TEST:-} ]] || target/debug/conformance --self-test || fail "the suite did not notice a wrong client"
         continue
     fi
     part "$language" "clients/$language/check.sh" || continue

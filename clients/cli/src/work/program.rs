@@ -3,7 +3,9 @@
 use std::{
     ffi::OsString,
     io,
+    os::unix::process::ExitStatusExt,
     process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -12,6 +14,13 @@ use tokio::process::{Child, Command};
 
 use super::{Ended, group::Groups, pump};
 use crate::Error;
+
+/// Signals that a terminal sends, by their numbers on every Unix.
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGQUIT: i32 = 3;
+/// To start a program takes a few milliseconds, on a busy machine some more.
+const JUST_STARTED: Duration = Duration::from_millis(500);
 
 /// What is run for each attempt.
 #[derive(Debug)]
@@ -29,6 +38,12 @@ struct Heard {
     output: Vec<u8>,
     tail: Vec<u8>,
     broken: Option<io::Error>,
+}
+
+impl Heard {
+    fn is_silent(&self) -> bool {
+        self.output.is_empty() && self.tail.is_empty()
+    }
 }
 
 impl Program {
@@ -52,16 +67,32 @@ impl Program {
         }
     }
 
+    /// Runs one attempt. A Ctrl-C goes to the terminal's whole process group, and may hit a program that was being started just then and
+    /// had no group of its own yet. Nothing of it has run; it is started again, so that the drain charges nothing.
     pub(super) async fn attempt(&self, task: &Context) -> Ended {
+        loop {
+            let (begun, mut heard) = (Instant::now(), Heard::default());
+            let status = self.once(task, &mut heard).await?;
+            let terminal = matches!(status.signal(), Some(SIGHUP | SIGINT | SIGQUIT));
+            if terminal && begun.elapsed() < JUST_STARTED && heard.is_silent() && task.cancel_request().is_none() {
+                continue;
+            }
+            if !status.success() && task.cancel_request().is_some() {
+                return Err(Failure::cancelled());
+            }
+            return self.judge(status, heard);
+        }
+    }
+
+    async fn once(&self, task: &Context, heard: &mut Heard) -> Result<ExitStatus, Failure> {
         let mut child = self.start(task).map_err(|error| {
             let name = self.words.first().cloned().unwrap_or_default();
             Failure::new(format!("cannot start `{}`: {error}", name.display())).of_type("spawn")
         })?;
         // Killed with all it started as soon as this attempt is over, however it ends.
         let group = self.groups.enter(&child);
-        let mut heard = Heard::default();
         let status = {
-            let run = self.run(&mut child, task, &mut heard);
+            let run = self.run(&mut child, task, heard);
             let mut run = std::pin::pin!(run);
             tokio::select! {
                 status = &mut run => status,
@@ -73,11 +104,7 @@ impl Program {
                 }
             }
         };
-        let status = status.map_err(|error| Failure::new(format!("cannot wait for the program: {error}")))?;
-        if !status.success() && task.cancel_request().is_some() {
-            return Err(Failure::cancelled());
-        }
-        self.judge(status, heard)
+        status.map_err(|error| Failure::new(format!("cannot wait for the program: {error}")))
     }
 
     fn start(&self, task: &Context) -> io::Result<Child> {
@@ -89,7 +116,7 @@ impl Program {
             .env_remove("TRACEPARENT")
             .env_remove("TRACESTATE")
             .envs(environment(task))
-            .stdin(Stdio::piped())
+            .stdin(pump::input(&task.payload().to_bytes())?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -99,17 +126,9 @@ impl Program {
 
     /// Until the program has ended, and what it wrote is read.
     async fn run(&self, child: &mut Child, task: &Context, heard: &mut Heard) -> io::Result<ExitStatus> {
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let Heard { output, tail, broken } = heard;
         let (say_ended, ended) = tokio::sync::watch::channel(false);
-        let feed = async {
-            let Some(stdin) = stdin else { return };
-            // Something it left behind may hold the pipe and read nothing.
-            tokio::select! {
-                () = pump::feed(stdin, task.payload().to_bytes()) => {}
-                () = pump::over(ended.clone()) => {}
-            }
-        };
         let listen = async {
             match stdout {
                 Some(stdout) if self.stream => pump::stream(stdout, task, ended.clone()).await,
@@ -129,7 +148,7 @@ impl Program {
             status
         };
         // A program may close its pipes long before it ends, and something it left behind may keep them open long after.
-        let (status, (), listened, passed) = tokio::join!(wait, feed, listen, pass_on);
+        let (status, listened, passed) = tokio::join!(wait, listen, pass_on);
         *broken = listened.and(passed).err();
         status
     }

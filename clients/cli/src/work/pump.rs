@@ -3,9 +3,13 @@
 //! A pipe ends when nobody holds it any more, and something that the program left behind may hold it for ever. So after the program's end a
 //! pipe that has been quiet for a second counts as ended. Only the waiting is bounded: what was read is handed on, however long that takes.
 
-use std::{io, time::Duration};
+use std::{
+    fs::File,
+    io::{self, Seek, Write as _},
+    process::Stdio,
+    time::Duration,
+};
 
-use bytes::Bytes;
 use tidemill_client::{Context, Payload};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -24,13 +28,6 @@ const QUIET: Duration = Duration::from_secs(1);
 /// True once the program has ended.
 type Ended = watch::Receiver<bool>;
 
-/// Ready a while after the program's end.
-pub(super) async fn over(mut ended: Ended) {
-    // The other side is there as long as anybody asks.
-    let _ = ended.wait_for(|ended| *ended).await;
-    tokio::time::sleep(QUIET).await;
-}
-
 /// A read; `None`: the program has ended, and nothing came for a while.
 async fn read<T>(reading: impl Future<Output = T>, ended: &Ended) -> Option<T> {
     let mut reading = std::pin::pin!(reading);
@@ -42,11 +39,25 @@ async fn read<T>(reading: impl Future<Output = T>, ended: &Ended) -> Option<T> {
     timeout(QUIET, reading).await.ok()
 }
 
-/// Writes the input and closes it. A program that does not read it all is none the worse for it.
-pub(super) async fn feed(mut stdin: impl tokio::io::AsyncWrite + Unpin, input: Bytes) {
-    // Only a closed pipe can go wrong here.
-    let _ = stdin.write_all(&input).await;
-    let _ = stdin.shutdown().await;
+/// The input as a file without a name, not as a pipe: should this process be killed, the program still reads all of it, where the end of a
+/// pipe would look like the end of a shorter input.
+pub(super) fn input(data: &[u8]) -> io::Result<Stdio> {
+    let mut file = nameless()?;
+    file.write_all(data)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// In memory, so that it needs no writable folder.
+#[cfg(target_os = "linux")]
+fn nameless() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create("tidemill-input", MemfdFlags::CLOEXEC)?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless() -> io::Result<File> {
+    tempfile::tempfile()
 }
 
 /// Everything, up to one byte more than can be stored; the rest is read and dropped, so that the program can end.
