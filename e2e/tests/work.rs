@@ -187,7 +187,8 @@ async fn ctrl_c_drains_and_charges_none() {
         assert_eq!(
             (task.attempt, task.failures, task.crashes, task.releases),
             (1, 0, 0, 0),
-            "{id}: {:?}", task.error
+            "{id}: {:?}",
+            task.error
         );
     }
     assert_eq!(
