@@ -633,9 +633,9 @@ type Task struct {
 	Crashes int32 `protobuf:"varint,8,opt,name=crashes,proto3" json:"crashes,omitempty"`
 	// Times a handler gave the task back by its own wish. Drains are not counted.
 	Releases int32 `protobuf:"varint,9,opt,name=releases,proto3" json:"releases,omitempty"`
-	// The policy in force, defaults filled in.
+	// The policy in force, defaults filled in. In lists only its max_attempts.
 	RetryPolicy *RetryPolicy `protobuf:"bytes,10,opt,name=retry_policy,json=retryPolicy,proto3" json:"retry_policy,omitempty"`
-	// The labels given at enqueue.
+	// The labels given at enqueue. Absent in lists.
 	Labels map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The input. Absent in lists, and when it was dropped on success.
 	Input *Payload `protobuf:"bytes,12,opt,name=input,proto3" json:"input,omitempty"`

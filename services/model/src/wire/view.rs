@@ -12,7 +12,7 @@ use crate::{
     state::TaskState,
 };
 
-/// A task as GetTask and, without payloads, ListTasks show it. A record read without its body has no labels, no input and the default
+/// A task as GetTask and, without payloads, ListTasks show it. A record read without its body has no labels, no input and no
 /// backoffs.
 pub fn task_view(
     id: &TaskId,
@@ -35,9 +35,10 @@ pub fn task_view(
         releases: i32::from(header.releases),
         retry_policy: Some(v1::RetryPolicy {
             max_attempts: i32::from(policy.max_attempts),
-            initial_backoff: Some(duration(policy.initial_backoff_ms)),
-            max_backoff: Some(duration(policy.max_backoff_ms)),
-            multiplier: policy.multiplier,
+            // Of the body: where that was not read they are not known, and the defaults would be wrong.
+            initial_backoff: payloads.then(|| duration(policy.initial_backoff_ms)),
+            max_backoff: payloads.then(|| duration(policy.max_backoff_ms)),
+            multiplier: if payloads { policy.multiplier } else { 0.0 },
         }),
         labels: body.labels.into_iter().collect(),
         input: body.input.filter(|_| payloads),

@@ -68,6 +68,12 @@ fn a_task_is_seen_through_its_life() {
     let view = |queue: &ReferenceQueue, payloads| {
         task_view(&id, &queue.read(&namespace, &id).unwrap(), &defaults, payloads).unwrap()
     };
+    let listed = view(&queue, false).retry_policy.unwrap();
+    assert_eq!(
+        (listed.max_attempts, listed.initial_backoff, listed.multiplier),
+        (9, None, 0.0),
+        "a list does not read the backoffs, and does not make them up"
+    );
     let task = view(&queue, true);
     assert_eq!(
         (task.state(), task.attempt, task.due_time),

@@ -281,14 +281,14 @@ export type Task = Message<"tidemill.v1.Task"> & {
   releases: number;
 
   /**
-   * The policy in force, defaults filled in.
+   * The policy in force, defaults filled in. In lists only its max_attempts.
    *
    * @generated from field: tidemill.v1.RetryPolicy retry_policy = 10;
    */
   retryPolicy?: RetryPolicy | undefined;
 
   /**
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    *
    * @generated from field: map<string, string> labels = 11;
    */

@@ -319,7 +319,7 @@ private static final long serialVersionUID = 0L;
   private dev.tidemill.v1.RetryPolicy retryPolicy_;
   /**
    * <pre>
-   * The policy in force, defaults filled in.
+   * The policy in force, defaults filled in. In lists only its max_attempts.
    * </pre>
    *
    * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -331,7 +331,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The policy in force, defaults filled in.
+   * The policy in force, defaults filled in. In lists only its max_attempts.
    * </pre>
    *
    * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -343,7 +343,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The policy in force, defaults filled in.
+   * The policy in force, defaults filled in. In lists only its max_attempts.
    * </pre>
    *
    * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -381,7 +381,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -402,7 +402,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -413,7 +413,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -431,7 +431,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -2543,7 +2543,7 @@ java.lang.String defaultValue) {
         dev.tidemill.v1.RetryPolicy, dev.tidemill.v1.RetryPolicy.Builder, dev.tidemill.v1.RetryPolicyOrBuilder> retryPolicyBuilder_;
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2554,7 +2554,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2569,7 +2569,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2589,7 +2589,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2607,7 +2607,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2632,7 +2632,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2649,7 +2649,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2661,7 +2661,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2676,7 +2676,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The policy in force, defaults filled in.
+     * The policy in force, defaults filled in. In lists only its max_attempts.
      * </pre>
      *
      * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -2723,7 +2723,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The labels given at enqueue.
+     * The labels given at enqueue. Absent in lists.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -2744,7 +2744,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The labels given at enqueue.
+     * The labels given at enqueue. Absent in lists.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -2755,7 +2755,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The labels given at enqueue.
+     * The labels given at enqueue. Absent in lists.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -2773,7 +2773,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The labels given at enqueue.
+     * The labels given at enqueue. Absent in lists.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -2797,7 +2797,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The labels given at enqueue.
+     * The labels given at enqueue. Absent in lists.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -2820,7 +2820,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The labels given at enqueue.
+     * The labels given at enqueue. Absent in lists.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -2837,7 +2837,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The labels given at enqueue.
+     * The labels given at enqueue. Absent in lists.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 11;</code>

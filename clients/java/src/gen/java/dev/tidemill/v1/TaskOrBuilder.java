@@ -148,7 +148,7 @@ public interface TaskOrBuilder extends
 
   /**
    * <pre>
-   * The policy in force, defaults filled in.
+   * The policy in force, defaults filled in. In lists only its max_attempts.
    * </pre>
    *
    * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -157,7 +157,7 @@ public interface TaskOrBuilder extends
   boolean hasRetryPolicy();
   /**
    * <pre>
-   * The policy in force, defaults filled in.
+   * The policy in force, defaults filled in. In lists only its max_attempts.
    * </pre>
    *
    * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -166,7 +166,7 @@ public interface TaskOrBuilder extends
   dev.tidemill.v1.RetryPolicy getRetryPolicy();
   /**
    * <pre>
-   * The policy in force, defaults filled in.
+   * The policy in force, defaults filled in. In lists only its max_attempts.
    * </pre>
    *
    * <code>.tidemill.v1.RetryPolicy retry_policy = 10;</code>
@@ -175,7 +175,7 @@ public interface TaskOrBuilder extends
 
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -183,7 +183,7 @@ public interface TaskOrBuilder extends
   int getLabelsCount();
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -198,7 +198,7 @@ public interface TaskOrBuilder extends
   getLabels();
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -207,7 +207,7 @@ public interface TaskOrBuilder extends
   getLabelsMap();
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
@@ -219,7 +219,7 @@ java.lang.String getLabelsOrDefault(
 java.lang.String defaultValue);
   /**
    * <pre>
-   * The labels given at enqueue.
+   * The labels given at enqueue. Absent in lists.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 11;</code>
