@@ -36,9 +36,9 @@ need_grpcurl() {
     GRPCURL=$root/.tools/bin/grpcurl-1.9.3
     if [[ ! -x $GRPCURL ]]; then
         command -v go >/dev/null || missing "go (to build grpcurl)"
-        mkdir -p "$scratch/bin" "$root/.tools/bin"
-        GOBIN=$scratch/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 2>"$scratch/go.log" || fail "grpcurl cannot be built: $(tail -1 "$scratch/go.log")"
-        mv "$scratch/bin/grpcurl" "$GRPCURL"
+        mkdir -p "$scratch/grpcurl" "$root/.tools/bin"
+        GOBIN=$scratch/grpcurl go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 2>"$scratch/go.log" || fail "grpcurl cannot be built: $(tail -1 "$scratch/go.log")"
+        mv "$scratch/grpcurl/grpcurl" "$GRPCURL"
     fi
     export GRPCURL
 }
