@@ -51,6 +51,10 @@ type Attempt struct {
 	reports chan<- report
 	cancel  atomic.Pointer[CancelRequest]
 	refused atomic.Pointer[string]
+	// How the handler ended, from that moment on, even if nobody could be told yet: what waits for a stream must not be taken for what still
+	// runs.
+	ended atomic.Pointer[tidemillv1.WorkRequest]
+	over  bool // see deafHandlers, whose lock it needs
 	// Closed when the worker lets go of the attempt: nothing it says counts any more.
 	dropped chan struct{}
 }
@@ -120,7 +124,7 @@ func newAttempt(assignment *tidemillv1.Assignment, reports chan<- report) *Attem
 		Number:       assignment.GetAttempt(),
 		MaxAttempts:  assignment.GetMaxAttempts(),
 		Fence:        assignment.GetFence(),
-		Timeout:      assignment.GetAttemptTimeout().AsDuration(),
+		Timeout:      spanFrom(assignment.GetAttemptTimeout()),
 		Labels:       assignment.GetLabels(),
 		TraceContext: traceOf(assignment.GetTraceContext()),
 		CreateTime:   timeOf(assignment.GetCreateTime()),

@@ -31,6 +31,16 @@ type BatchOutcome struct {
 type batchEntry struct {
 	index   int
 	request *tidemillv1.EnqueueRequest
+	// What is known over all calls so far: an earlier one may have stored it, even if the last one did not.
+	outcome Outcome
+}
+
+// failed notes that the latest call about it ended with err, and what that makes of all of them.
+func (e *batchEntry) failed(err *Error) *Error {
+	if err.Outcome == OutcomeUnknown {
+		e.outcome = OutcomeUnknown
+	}
+	return err.withOutcome(e.outcome).withKey(e.request.GetIdempotencyKey())
 }
 
 // EnqueueBatch stores many tasks, each on its own: the answer has one outcome for each, in order. It makes as many calls of at most 1,000
@@ -69,18 +79,26 @@ func (c *Client) sendBatch(ctx context.Context, open []batchEntry, outcomes []Ba
 		answers, err := c.batchCall(ctx, open, left)
 		if err != nil {
 			// Whatever ended the call ended it for each entry.
-			for _, entry := range open {
-				outcomes[entry.index].Err = err.withKey(entry.request.GetIdempotencyKey())
-			}
+			failAll(open, err, outcomes)
 			return
 		}
 		refused, delay := c.settleBatch(open, answers, outcomes)
 		pause := delay + jittered(tries, c.limits.deadline)
 		tired := c.limits.tries > 0 && tries >= c.limits.tries
-		if len(refused) == 0 || tired || !time.Now().Add(pause).Before(until) || sleep(ctx, pause) != nil {
+		if len(refused) == 0 || tired || !time.Now().Add(pause).Before(until) {
+			return
+		}
+		if ended := sleep(ctx, pause); ended != nil {
+			failAll(refused, endedError(ended, OutcomeNotApplied, c.gateway.address), outcomes)
 			return
 		}
 		open = refused
+	}
+}
+
+func failAll(open []batchEntry, err *Error, outcomes []BatchOutcome) {
+	for i := range open {
+		outcomes[open[i].index].Err = open[i].failed(err)
 	}
 }
 
@@ -94,7 +112,7 @@ func (c *Client) settleBatch(
 			outcomes[entry.index] = BatchOutcome{Enqueued: enqueued}
 			continue
 		}
-		outcomes[entry.index].Err = err.withKey(entry.request.GetIdempotencyKey())
+		outcomes[entry.index].Err = entry.failed(err)
 		if err.again() != never {
 			delay = max(delay, err.RetryAfter)
 			refused = append(refused, entry)

@@ -64,6 +64,9 @@ func attempt[T any](one *tries, try send[T]) (answer T, failed *Error, over bool
 		return answer, one.gaveUp(err), true
 	}
 	defer leave()
+	if one.tooLate() {
+		return answer, one.gaveUp(context.DeadlineExceeded), true
+	}
 	conn, release, refused := one.link.acquire()
 	if refused != nil {
 		return answer, refused.withOutcome(one.outcome), true
@@ -94,6 +97,13 @@ func (t *tries) admitted() (leave func(), err error) {
 		}
 	}
 	return t.link.line.enter(t.ctx)
+}
+
+// tooLate is true for a try of a server that was away that would tell nothing but that its time was too short, and leave open what became
+// of it.
+func (t *tries) tooLate() bool {
+	known := t.last != nil || t.link.line.lastError() != nil
+	return known && !time.Now().Add(near).Before(t.deadline)
 }
 
 // gaveUp is the error of a call whose context ended while it waited.

@@ -146,12 +146,15 @@ func (c *Client) Wait(ctx context.Context, taskID string, wait time.Duration) (T
 }
 
 func (c *Client) get(ctx context.Context, taskID string, wait time.Duration) (TaskSnapshot, error) {
-	request := &tidemillv1.GetResultRequest{TaskId: taskID, Wait: spanOf(wait)}
-	send := func(ctx context.Context, conn grpc.ClientConnInterface) (*tidemillv1.GetResultResponse, error) {
-		return tidemillv1.NewResultsServiceClient(conn).GetResult(ctx, request)
-	}
 	most := c.limits
 	most.deadline += wait
+	until := time.Now().Add(most.deadline)
+	send := func(ctx context.Context, conn grpc.ClientConnInterface) (*tidemillv1.GetResultResponse, error) {
+		// A later try has less time: the server must not hold its answer back for longer than this side waits.
+		left := min(wait, max(0, time.Until(until)-c.limits.deadline))
+		request := &tidemillv1.GetResultRequest{TaskId: taskID, Wait: spanOf(left)}
+		return tidemillv1.NewResultsServiceClient(conn).GetResult(ctx, request)
+	}
 	answer, err := call(ctx, c.results, most, send)
 	if err != nil {
 		return TaskSnapshot{}, err

@@ -89,6 +89,8 @@ func detailOf(message *tidemillv1.TaskEvent) EventDetail {
 type cursor struct {
 	last     int64
 	finished bool
+	// It was moved while events that were sent for where it was before may still be on their way: those are no holes.
+	restarting bool
 }
 
 // accept moves on. False: an event that was seen before. A hole in the numbers is an error, told as text: the log is complete or says
@@ -99,6 +101,9 @@ func (c *cursor) accept(event Event) (fresh bool, hole string) {
 	if cut, ok := event.Detail.(Truncated); ok {
 		first = cut.From
 	}
+	if first > expected && c.restarting {
+		return false, ""
+	}
 	if first > expected {
 		return false, fmt.Sprintf("event %d came where %d was due, and nothing says why", first, expected)
 	}
@@ -107,6 +112,6 @@ func (c *cursor) accept(event Event) (fresh bool, hole string) {
 	if event.Sequence < expected && !c.finished {
 		return false, ""
 	}
-	c.last = max(c.last, event.Sequence)
+	c.last, c.restarting = max(c.last, event.Sequence), false
 	return true, ""
 }

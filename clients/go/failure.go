@@ -26,6 +26,8 @@ const (
 	// The contract cuts longer texts; they are cut here so that they cannot break a stream either.
 	mostFailureText = 8 << 10
 	mostFailureType = 256
+	// The contract refuses a longer one, and with it the whole failure: the lease would expire, which counts as a crash.
+	mostRetryAfter = 7 * 24 * time.Hour
 )
 
 // Failure is an error that says what is to happen to the task. Any other error that a handler returns becomes a failure that is tried again
@@ -37,7 +39,8 @@ type Failure struct {
 	Type string
 	// Permanent: another attempt would not mend it; the task is a dead letter at once.
 	Permanent bool
-	// RetryAfter waits this long before the next attempt instead of the policy's backoff, at most 7 days. 0: the policy's backoff.
+	// RetryAfter waits this long before the next attempt instead of the policy's backoff, at most 7 days (more counts as 7 days). 0: the
+	// policy's backoff.
 	RetryAfter time.Duration
 	// Err is what it comes from, if anything.
 	Err error
@@ -106,7 +109,7 @@ func (f *Failure) settle(token string) *tidemillv1.WorkRequest {
 		Permanent:  f.Permanent,
 	}
 	if f.RetryAfter > 0 {
-		fail.RetryAfter = durationpb.New(f.RetryAfter)
+		fail.RetryAfter = durationpb.New(min(f.RetryAfter, mostRetryAfter))
 	}
 	return &tidemillv1.WorkRequest{Message: &tidemillv1.WorkRequest_Fail{Fail: fail}}
 }

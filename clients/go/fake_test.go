@@ -20,8 +20,8 @@ import (
 	tidemillv1 "github.com/tidemill/tidemill/clients/go/tidemill/v1"
 )
 
-// patience of tests with what should come at once.
-const soon = 5 * time.Second
+// patience of tests with what should come at once: only a test that fails needs it.
+const soon = 30 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -165,9 +165,14 @@ func (w *fakeWork) register(t *testing.T, ping time.Duration, adopted ...string)
 	if register == nil {
 		t.Fatal("the first message is no registration")
 	}
+	w.accept(t, ping, adopted...)
+	return register
+}
+
+func (w *fakeWork) accept(t *testing.T, ping time.Duration, adopted ...string) {
+	t.Helper()
 	registered := &tidemillv1.Registered{Adopted: adopted, PingInterval: durationpb.New(ping)}
 	w.send(t, &tidemillv1.WorkResponse{Message: &tidemillv1.WorkResponse_Registered{Registered: registered}})
-	return register
 }
 
 func (w *fakeWork) assign(t *testing.T, assignments ...*tidemillv1.Assignment) {
@@ -180,6 +185,35 @@ func (w *fakeWork) settled(t *testing.T, token string, state TaskState) {
 	t.Helper()
 	settled := &tidemillv1.Settled{LeaseToken: token, State: tidemillv1.TaskState(state)}
 	w.send(t, &tidemillv1.WorkResponse{Message: &tidemillv1.WorkResponse_Settled{Settled: settled}})
+}
+
+// alive proves that the worker still hears this stream.
+func (w *fakeWork) alive(t *testing.T, number int64) {
+	t.Helper()
+	w.send(t, &tidemillv1.WorkResponse{Message: &tidemillv1.WorkResponse_Ping{Ping: &tidemillv1.Ping{Number: number}}})
+	select {
+	case said := <-w.said:
+		if said.GetEcho().GetNumber() != number {
+			t.Fatalf("not the echo of %d: %v", number, said)
+		}
+	case err := <-w.closed:
+		t.Fatalf("the stream was left: %v", err)
+	case <-time.After(soon):
+		t.Fatal("no echo")
+	}
+}
+
+func (w *fakeWork) drain(t *testing.T) {
+	t.Helper()
+	w.send(t, &tidemillv1.WorkResponse{Message: &tidemillv1.WorkResponse_Drain{Drain: &tidemillv1.Drain{}}})
+}
+
+// credits reads the next message, which must be of them.
+func (w *fakeWork) credits(t *testing.T, want int32) {
+	t.Helper()
+	if said := w.next(t); said.GetCredits() == nil || said.GetCredits().GetCredits() != want {
+		t.Errorf("%d credits expected: %v", want, said)
+	}
 }
 
 func (w *fakeWork) lost(t *testing.T, token string) {

@@ -14,7 +14,11 @@ type held struct {
 	stopped bool
 	// How the attempt ended, once it has; kept until the server has answered it, to be said again after a broken stream.
 	settle *tidemillv1.WorkRequest
-	// The registration did not adopt it: that it is lost is said once apart from the settle's own answer.
+	// It was given back without being run: nobody has heard of it.
+	unstarted bool
+	// Reports on the open stream that the server may still refuse; more than a few do not count.
+	reports int
+	// The registration named it and did not adopt it: that it is lost is said once apart from the settle's own answer.
 	notAdopted bool
 	// How often the server could not take the settle.
 	refusals int

@@ -25,6 +25,7 @@ type job struct {
 	handler Handler
 	attempt *Attempt
 	log     *slog.Logger
+	deaf    *deafHandlers
 }
 
 // run runs the handler to its end and reports it. What it said before is in the same channel, so that it arrives before.
@@ -37,6 +38,8 @@ func (j *job) run(ctx context.Context) {
 			err = j.panicked(value)
 		}
 		settles := report{token: j.attempt.token, message: j.settle(output, err), settles: true}
+		j.attempt.ended.Store(settles.message)
+		j.deaf.over(j.attempt)
 		select {
 		case j.attempt.reports <- settles:
 		case <-j.attempt.dropped:

@@ -10,7 +10,8 @@ import (
 
 const (
 	backoffBase = 100 * time.Millisecond
-	// Longest wait between two probes of a server that is away.
+	// Longest wait between two probes of a server that is away, and longest time that one of them keeps the others waiting: a call that takes
+	// long by its nature, or a replica that hangs, must not hold up the line.
 	probeCap = time.Second
 )
 
@@ -33,7 +34,7 @@ func newLine() *line {
 	return &line{turn: make(chan struct{}, 1), budget: newBudget()}
 }
 
-// enter waits while the server is away. What it returns is to be called after the try.
+// enter waits while the server is away. What it returns is to be called after the try; the turn is over by itself after a while.
 func (l *line) enter(ctx context.Context) (leave func(), err error) {
 	if _, away := l.probeAt(); !away {
 		return func() {}, ctx.Err()
@@ -43,17 +44,18 @@ func (l *line) enter(ctx context.Context) (leave func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	leave = func() { <-l.turn }
+	next := sync.OnceFunc(func() { <-l.turn })
 	at, away := l.probeAt()
 	if !away {
-		leave()
+		next()
 		return func() {}, nil
 	}
 	if err := sleepUntil(ctx, at); err != nil {
-		leave()
+		next()
 		return nil, err
 	}
-	return leave, nil
+	over := time.AfterFunc(probeCap, next)
+	return func() { over.Stop(); next() }, nil
 }
 
 func (l *line) probeAt() (time.Time, bool) {
@@ -90,7 +92,7 @@ func jittered(failures int, most time.Duration) time.Duration {
 	if shift := max(0, failures-1); shift < 30 {
 		bound = min(most, backoffBase<<shift)
 	}
-	return rand.N(bound + 1)
+	return rand.N(bounded(max(0, bound)) + 1)
 }
 
 func sleepUntil(ctx context.Context, at time.Time) error {

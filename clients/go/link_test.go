@@ -37,7 +37,11 @@ func TestAConnectionThatCouldNotConnectIsReplacedAndClosedByItsLastUser(t *testi
 		t.Fatal(refused)
 	}
 	first.Connect()
-	until(t, func() bool { return first.GetState() == connectivity.TransientFailure })
+	for state := first.GetState(); state != connectivity.TransientFailure; state = first.GetState() {
+		if !first.WaitForStateChange(deadlineIn(t, soon), state) {
+			t.Fatal("did not fail")
+		}
+	}
 	second, releaseSecond, _ := client.gateway.acquire()
 	if second == first {
 		t.Error("a try would be answered with the failure of the one before")
@@ -51,6 +55,13 @@ func TestAConnectionThatCouldNotConnectIsReplacedAndClosedByItsLastUser(t *testi
 		t.Errorf("not closed: %v", state)
 	}
 	releaseSecond()
+}
+
+func deadlineIn(t *testing.T, span time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), span)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 func TestRetriesOfACallTakeFromTheBudgetAndAnswersFillIt(t *testing.T) {

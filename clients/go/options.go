@@ -88,7 +88,7 @@ func WithToken(token string) ClientOption {
 // WithTimeout is the longest time for one unary call, all its tries included; a context with an earlier deadline ends it earlier. Without
 // it: 10 s.
 func WithTimeout(timeout time.Duration) ClientOption {
-	return func(o *clientOptions) { o.timeout = timeout }
+	return func(o *clientOptions) { o.timeout = bounded(timeout) }
 }
 
 // WithMaxTries is the most tries of one unary call. Without it: as many as the timeout and the retry budget allow, so that a call outlives

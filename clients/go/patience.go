@@ -32,7 +32,7 @@ func After(sequence int64) WatchOption {
 // GiveUpAfter ends the watch with the last error when no stream could be had for this long. Without it: 5 min. Before the first stream,
 // the client's timeout and tries count instead: the address may be wrong.
 func GiveUpAfter(span time.Duration) WatchOption {
-	return func(o *watchOptions) { o.giveUpAfter = span }
+	return func(o *watchOptions) { o.giveUpAfter = bounded(span) }
 }
 
 // OnBreak hears of every break that the watch is about to mend; not of vain tries before the first stream.
@@ -103,9 +103,9 @@ func openWatching[S grpc.ClientStream](
 	ctx context.Context, c *Client, open func(context.Context, grpc.ClientConnInterface) (S, error),
 ) (*watching[S], *Error) {
 	link := c.results
-	leave, ended := link.line.enter(ctx)
-	if ended != nil {
-		return nil, endedError(ended, OutcomeNotApplied, link.address)
+	leave, stuck := inLine(ctx, link, c.limits.deadline)
+	if stuck != nil {
+		return nil, stuck
 	}
 	defer leave()
 	conn, release, refused := link.acquire()
@@ -136,6 +136,23 @@ func openWatching[S grpc.ClientStream](
 	}
 	link.line.note(failed)
 	return nil, failed
+}
+
+// inLine waits in line, but not for longer than a call would.
+func inLine(ctx context.Context, link *link, limit time.Duration) (leave func(), stuck *Error) {
+	waiting, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	leave, ended := link.line.enter(waiting)
+	switch {
+	case ended == nil:
+		return leave, nil
+	case ctx.Err() != nil:
+		return nil, endedError(ctx.Err(), OutcomeNotApplied, link.address)
+	}
+	if why := link.line.lastError(); why != nil {
+		return nil, why
+	}
+	return nil, deadlineError(OutcomeNotApplied, link.address, limit)
 }
 
 // established waits until the server has accepted the stream; a refusal comes instead of headers.

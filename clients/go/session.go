@@ -30,13 +30,12 @@ type session struct {
 	begun      time.Time
 	drain      *drain
 
-	stream      *workStream
-	opening     func() // ends the opening; nil: none is under way
-	openingSeen *passage
-	opened      chan opened
-	openAt      time.Time
-	failures    int
-	connected   bool
+	stream    *workStream
+	opening   *opening // nil: none is under way
+	opened    chan opened
+	openAt    time.Time
+	failures  int
+	connected bool
 }
 
 // drain is set when the worker was told to stop.
@@ -71,8 +70,8 @@ func (s *session) run(ctx context.Context) *Error {
 			}
 			return nil
 		}
-		s.openIfDue()
 		s.show()
+		s.openIfDue()
 		timer.Reset(time.Until(s.nextDue()))
 		var err *Error
 		answers, reports, room := s.channels()
@@ -113,6 +112,12 @@ func (s *session) channels() (<-chan workAnswer, <-chan report, <-chan struct{})
 	}
 }
 
+// tell tells what has happened, when Status says so, too.
+func (s *session) tell(event WorkerEvent) {
+	s.show()
+	s.worker.tell(event)
+}
+
 // show tells Status what the session is at.
 func (s *session) show() {
 	status := WorkerStatusReceiving
@@ -130,7 +135,7 @@ func (s *session) show() {
 // end lets go of everything. Leases that are still held expire.
 func (s *session) end() {
 	if s.opening != nil {
-		s.opening()
+		s.opening.cancel()
 		if late := <-s.opened; late.stream != nil {
 			late.stream.close()
 		}
@@ -172,19 +177,21 @@ func (s *session) openIfDue() {
 		return
 	}
 	register := &tidemillv1.Register{
-		Queues:  s.worker.queues,
-		Kinds:   s.worker.kinds,
-		Credits: s.credits(),
-		Name:    s.worker.name,
+		Queues: s.worker.queues,
+		Kinds:  s.worker.kinds,
+		Name:   s.worker.name,
+	}
+	if s.stream == nil {
+		// Beside a stream that is being left the new one gets nothing before it is known that all that is held was named.
+		register.Credits = s.credits()
 	}
 	for token := range s.held {
 		register.Held = append(register.Held, token)
 	}
-	ctx, seen := observed(s.handlerCtx)
-	ctx, cancel := context.WithCancel(ctx)
-	s.opening, s.openingSeen = cancel, seen
-	link, limit := s.worker.client.worker, s.worker.client.limits.deadline
-	go func() { s.opened <- openWork(ctx, seen, link, limit, register) }()
+	client := s.worker.client
+	begun := newOpening(s.handlerCtx, client.worker, client.limits.deadline, register)
+	s.opening = begun
+	go func() { s.opened <- begun.run() }()
 }
 
 func (s *session) credits() int32 {
@@ -195,19 +202,21 @@ func (s *session) credits() int32 {
 }
 
 func (s *session) adoptOrNot(found opened) *Error {
+	by := s.opening
 	s.opening = nil
 	if found.err != nil {
 		return s.notOpened(found.err)
 	}
-	s.adopt(found.stream)
+	s.adopt(found.stream, by)
 	return nil
 }
 
 // adopt: the server has registered us; this is the stream now, and it is told whatever is still open. One that it replaces is broken off, not
 // half-closed, which would give back what the new one holds.
-func (s *session) adopt(stream *workStream) {
+func (s *session) adopt(stream *workStream, by *opening) {
 	s.failures, s.connected = 0, true
 	if s.stream != nil {
+		s.hearTheRest()
 		s.stream.close()
 	}
 	s.stream = stream
@@ -216,17 +225,37 @@ func (s *session) adopt(stream *workStream) {
 		adopted[token] = true
 	}
 	for token, held := range s.held {
-		held.notAdopted = !adopted[token]
+		held.reports = 0
+		held.notAdopted = by.named[token] && !adopted[token]
+		if !by.named[token] {
+			// Assigned by a replica that drained, when the registration was on its way already: nobody renews it yet. Another one names it.
+			stream.leaving, s.openAt = true, time.Now()
+		}
 		if held.settle != nil {
 			// Whether it was applied is unknown; to say it again is harmless.
 			s.setDue(token, held, time.Time{})
 			stream.say(held.settle)
 		}
 	}
-	if s.drain != nil {
-		stream.say(creditsMessage(0))
+	if !stream.leaving && by.register.GetCredits() != s.credits() {
+		stream.say(creditsMessage(s.credits()))
 	}
-	s.worker.tell(WorkerConnected{Address: stream.address})
+	s.tell(WorkerConnected{Address: stream.address})
+}
+
+// hearTheRest takes what a stream that is about to be left has received already: an assignment must not be dropped.
+func (s *session) hearTheRest() {
+	for {
+		select {
+		case answer := <-s.stream.answers:
+			if answer.err != nil {
+				return
+			}
+			s.hear(answer.message)
+		default:
+			return
+		}
+	}
 }
 
 func (s *session) notOpened(err *Error) *Error {
@@ -234,7 +263,8 @@ func (s *session) notOpened(err *Error) *Error {
 	if s.drain != nil && len(s.held) == 0 {
 		return nil
 	}
-	if err.resume() == never {
+	// Once it has worked, only our own server's considered word ends it: what a proxy says may pass, and leases are held.
+	if err.resume() == never && (!s.connected || err.Reason != "") {
 		return err
 	}
 	within := s.worker.connectWithin
@@ -265,17 +295,20 @@ func (s *session) loseStream(err *Error) {
 
 func (s *session) retryLater(err *Error) {
 	s.openAt = time.Now().Add(err.RetryAfter + jittered(s.failures, mostWorkBackoff))
-	s.worker.tell(WorkerDisconnected{Err: err})
+	s.tell(WorkerDisconnected{Err: err})
 }
 
 func (s *session) beginDrain() {
 	s.drain = &drain{releaseAt: time.Now().Add(s.worker.grace)}
 	s.say(creditsMessage(0))
-	if s.opening != nil && len(s.held) == 0 && !s.openingSeen.sent.Load() {
-		// The server does not know of it. One that has registered is ended in order: tasks may have come with it.
-		s.opening()
+	if len(s.held) == 0 {
+		// There is nothing to wait for but the answer to a registration: tasks may come with it.
+		s.drain = &drain{releaseAt: time.Now().Add(lastWord), released: true}
+		if s.opening != nil {
+			s.opening.abandon()
+		}
 	}
-	s.worker.tell(WorkerDraining{Running: len(s.held)})
+	s.tell(WorkerDraining{Running: len(s.held)})
 }
 
 func (s *session) tick() *Error {
@@ -291,10 +324,16 @@ func (s *session) tick() *Error {
 	if s.drain == nil || now.Before(s.drain.releaseAt) {
 		return nil
 	}
-	if s.drain.released {
+	switch {
+	case !s.drain.released:
+		s.releaseAll()
+	case len(s.held) > 0:
 		return s.unsettled()
+	case s.opening != nil:
+		// A registration that nobody answers.
+		s.opening.cancel()
+		s.drain.releaseAt = now.Add(longTime)
 	}
-	s.releaseAll()
 	return nil
 }
 

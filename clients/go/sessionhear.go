@@ -7,6 +7,9 @@ import (
 	tidemillv1 "github.com/tidemill/tidemill/clients/go/tidemill/v1"
 )
 
+// mostDoubts is how many refusals may be of reports rather than of the settle that followed them. Each costs a repetition of the settle.
+const mostDoubts = 8
+
 // hear takes an answer of the server. What this version does not know is ignored.
 func (s *session) hear(answer *tidemillv1.WorkResponse) {
 	switch said := answer.GetMessage().(type) {
@@ -25,7 +28,7 @@ func (s *session) hear(answer *tidemillv1.WorkResponse) {
 		token := said.Settled.GetLeaseToken()
 		if held := s.held[token]; held != nil {
 			s.forget(token, ErrStopped)
-			s.worker.tell(TaskSettled{Task: held.attempt.facts(), State: TaskState(said.Settled.GetState())})
+			s.tellOf(held, TaskSettled{Task: held.attempt.facts(), State: TaskState(said.Settled.GetState())})
 		}
 	case *tidemillv1.WorkResponse_Refused:
 		s.refused(said.Refused)
@@ -39,13 +42,16 @@ func (s *session) start(assignment *tidemillv1.Assignment) {
 	token := assignment.GetLeaseToken()
 	handler := s.worker.handlers[assignment.GetKind()]
 	switch {
+	case s.held[token] != nil:
+		// Said twice: it runs already.
+		return
+	case s.drain != nil:
+		// It crossed with the news that there are no more credits.
+		s.giveBack(assignment, &tidemillv1.ReleaseTaskRequest{LeaseToken: token, Draining: true})
+		return
 	case handler == nil:
 		// The server assigns registered kinds only; should it not, another process may serve this one.
-		s.say(releaseMessage(&tidemillv1.ReleaseTaskRequest{LeaseToken: token}))
-		return
-	case s.drain != nil && s.drain.released:
-		// It crossed with the news that there are no more credits.
-		s.say(releaseMessage(&tidemillv1.ReleaseTaskRequest{LeaseToken: token, Draining: true}))
+		s.giveBack(assignment, &tidemillv1.ReleaseTaskRequest{LeaseToken: token})
 		return
 	}
 	attempt := newAttempt(assignment, s.reports)
@@ -55,9 +61,24 @@ func (s *session) start(assignment *tidemillv1.Assignment) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	s.held[token] = &held{attempt: attempt, cancel: cancel}
-	s.worker.tell(TaskStarted{Task: attempt.facts()})
-	job := &job{handler: handler, attempt: attempt, log: s.worker.log}
+	s.tell(TaskStarted{Task: attempt.facts()})
+	job := &job{handler: handler, attempt: attempt, log: s.worker.log, deaf: &s.worker.deaf}
 	go job.run(ctx)
+}
+
+// giveBack releases a task that is not run. It is held until the server has confirmed that.
+func (s *session) giveBack(assignment *tidemillv1.Assignment, release *tidemillv1.ReleaseTaskRequest) {
+	_, cancel := context.WithCancelCause(s.handlerCtx)
+	token := release.GetLeaseToken()
+	s.held[token] = &held{attempt: newAttempt(assignment, s.reports), cancel: cancel, unstarted: true}
+	s.settle(token, releaseMessage(release), ErrStopped)
+}
+
+// tellOf tells of a task that somebody has heard of.
+func (s *session) tellOf(held *held, event WorkerEvent) {
+	if !held.unstarted {
+		s.tell(event)
+	}
 }
 
 func (s *session) cancelRequested(asked *tidemillv1.CancelRequested) {
@@ -79,6 +100,8 @@ func (s *session) forward(said report) {
 	if said.settles {
 		held.settle = said.message
 		s.setDue(said.token, held, time.Time{})
+	} else {
+		held.reports = min(held.reports+1, mostDoubts)
 	}
 	s.stream.report(said.message)
 }
@@ -86,7 +109,7 @@ func (s *session) forward(said report) {
 // settle ends an attempt from this side: its handler is stopped.
 func (s *session) settle(token string, message *tidemillv1.WorkRequest, cause error) {
 	if held := s.held[token]; held != nil {
-		held.stop(cause)
+		s.stop(held, cause)
 		s.setDue(token, held, time.Time{})
 		held.settle = message
 	}
@@ -103,7 +126,7 @@ func (s *session) leaseLost(token string) {
 	held.notAdopted = false
 	if held.settle == nil || !saidAtRegistration {
 		s.forget(token, ErrLeaseLost)
-		s.worker.tell(TaskLost{Task: held.attempt.facts()})
+		s.tellOf(held, TaskLost{Task: held.attempt.facts()})
 	}
 }
 
@@ -115,12 +138,18 @@ func (s *session) refused(refused *tidemillv1.Refused) {
 	}
 	message := refused.GetReason() + ": " + refused.GetMessage()
 	reason := Reason(refused.GetReason())
-	passing := refused.GetOutcomeUnknown() || reason == ReasonStoreUnavailable || reason == ReasonDraining
+	// A refusal does not say of what it is. What is refused for its content may have been a report that was sent before the settle.
+	ofReport := held.reports > 0
+	held.reports = max(0, held.reports-1)
 	switch {
 	case held.settle == nil:
 		// A report; its handler hears of it with the next one.
 		held.attempt.refused.Store(&message)
-	case passing:
+	case reason != ReasonInvalidRequest || refused.GetOutcomeUnknown() || ofReport:
+		// It may pass; or the settle's own answer is still to come. To say it again is harmless.
+		if !held.due.IsZero() {
+			return
+		}
 		held.refusals++
 		s.setDue(token, held, time.Now().Add(jittered(held.refusals, mostWorkBackoff)))
 		return
@@ -132,7 +161,7 @@ func (s *session) refused(refused *tidemillv1.Refused) {
 		// Nothing that could be said would be taken: the lease expires.
 		s.forget(token, ErrStopped)
 	}
-	s.worker.tell(TaskRefused{Task: held.attempt.facts(), Message: message})
+	s.tellOf(held, TaskRefused{Task: held.attempt.facts(), Message: message})
 }
 
 // dueNow says a settle again, or abandons a handler that was asked to stop and did not.
@@ -142,25 +171,19 @@ func (s *session) dueNow(token string, held *held) {
 		s.say(held.settle)
 		return
 	}
+	if held.attempt.ended.Load() != nil {
+		// It ended in time; its report waits for the stream.
+		return
+	}
 	asked := held.attempt.cancel.Load()
 	s.settle(token, settleOf(ErrCancelled, token, asked), asked)
 	s.worker.log.Warn("abandoned a handler that was asked to stop and did not", held.attempt.facts().attrs()...)
 }
 
-// releaseAll: the grace is over; what still runs is given back, what has ended waits for its answer.
+// releaseAll: the grace is over; what still runs is given back, what has ended waits for its answer, or for the stream to say it over.
 func (s *session) releaseAll() {
-	for more := true; more; {
-		select {
-		case said := <-s.reports:
-			if held := s.held[said.token]; said.settles && held != nil && held.settle == nil {
-				s.settle(said.token, said.message, ErrStopped)
-			}
-		default:
-			more = false
-		}
-	}
 	for token, held := range s.held {
-		if held.settle == nil {
+		if held.settle == nil && held.attempt.ended.Load() == nil {
 			release := &tidemillv1.ReleaseTaskRequest{LeaseToken: token, Draining: true}
 			s.settle(token, releaseMessage(release), ErrStopped)
 		}
@@ -180,8 +203,16 @@ func (s *session) setDue(token string, held *held, at time.Time) {
 // forget lets go of a lease, and stops its handler: nothing it does would count.
 func (s *session) forget(token string, cause error) {
 	if held := s.held[token]; held != nil {
-		held.stop(cause)
+		s.stop(held, cause)
 		delete(s.held, token)
 		delete(s.due, token)
 	}
+}
+
+// stop lets go of a handler, whether it has ended or not.
+func (s *session) stop(held *held, cause error) {
+	if !held.unstarted && held.attempt.ended.Load() == nil {
+		s.worker.deaf.add(held.attempt)
+	}
+	held.stop(cause)
 }

@@ -153,7 +153,7 @@ func (e *Error) read(st *rpcstatus.Status) {
 				violated(violation.GetSubject(), violation.GetDescription())
 			}
 		case *errdetails.RetryInfo:
-			e.retryInfo, e.RetryAfter = true, max(0, detail.GetRetryDelay().AsDuration())
+			e.retryInfo, e.RetryAfter = true, spanFrom(detail.GetRetryDelay())
 		}
 	}
 }

@@ -151,7 +151,7 @@ func TestTLSAndEveryMismatchSaysWhatToDo(t *testing.T) {
 	plain := strings.TrimPrefix(newFake(t).url, "http://")
 
 	enqueue := func(url string, options ...ClientOption) error {
-		client, err := NewClient(url, append(options, WithTimeout(2*time.Second), WithMaxTries(1))...)
+		client, err := NewClient(url, append(options, WithTimeout(soon), WithMaxTries(1))...)
 		if err != nil {
 			t.Fatal(err)
 		}

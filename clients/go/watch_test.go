@@ -111,7 +111,7 @@ func TestAnEventOfANewerServerIsYieldedWithoutDetail(t *testing.T) {
 
 func TestAWatchGivesUpInTheEnd(t *testing.T) {
 	// Before the first stream the client's timeout counts.
-	client, err := NewClient(freeAddress(t), WithTimeout(300*time.Millisecond))
+	client, err := NewClient(freeAddress(t), WithTimeout(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,7 @@ func TestARemovedTaskIsNotHeardOfAndAHoleEndsOnlyItsOwn(t *testing.T) {
 }
 
 func TestManyGiveUpForEachTaskAndEndWithTheirContext(t *testing.T) {
-	client, err := NewClient(freeAddress(t), WithTimeout(200*time.Millisecond))
+	client, err := NewClient(freeAddress(t), WithTimeout(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,5 +324,61 @@ func TestManyGiveUpForEachTaskAndEndWithTheirContext(t *testing.T) {
 	}
 	if !errors.Is(last, context.DeadlineExceeded) {
 		t.Error(last)
+	}
+}
+
+func TestATaskThatIsAddedAgainHasNoFalseHole(t *testing.T) {
+	type answer struct {
+		taskID string
+		event  *tidemillv1.TaskEvent
+	}
+	add := func(after int64) watchCommand { return watchCommand{taskID: "T", after: after} }
+	remove := watchCommand{taskID: "T", remove: true}
+	of := func(event *tidemillv1.TaskEvent) answer { return answer{"T", event} }
+	for _, c := range []struct {
+		name  string
+		steps []any
+		want  []int64
+		hole  bool
+	}{
+		{"removed", []any{add(0), of(stateEvent(1)), remove, add(0), of(stateEvent(2)), of(stateEvent(1)), of(resultEvent(2))}, []int64{1, 1, 2}, false},
+		{"restarted", []any{add(5), of(stateEvent(6)), add(0), of(stateEvent(7)), of(resultEvent(8)), of(stateEvent(1)), of(resultEvent(2))},
+			[]int64{6, 1, 2}, false},
+		{"twice", []any{add(0), add(8), add(5), of(stateEvent(1)), of(stateEvent(9)), of(stateEvent(6)), of(resultEvent(7))}, []int64{6, 7}, false},
+		{"after its end", []any{add(0), add(0), of(resultEvent(1)), add(0), of(resultEvent(1))}, []int64{1, 1}, false},
+		{"after an end that came before its replay", []any{add(0), add(0), of(stateEvent(1)), of(resultEvent(2)), add(0), of(resultEvent(2)), of(stateEvent(1)),
+			of(resultEvent(2))}, []int64{1, 2, 1, 2}, false},
+		{"after a hole", []any{add(0), of(stateEvent(7)), add(0), of(stateEvent(8)), of(stateEvent(1)), of(resultEvent(2))}, []int64{1, 2}, true},
+		{"a hole after all", []any{add(0), remove, add(0), of(stateEvent(1)), of(stateEvent(3))}, []int64{1}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var numbers []int64
+			holes := 0
+			many := &manyFollower{
+				watch:   &WatchMany{client: &Client{results: &link{}}},
+				cursors: map[string]*cursor{}, restarts: map[string]bool{}, again: map[string]time.Time{},
+				open: &watching[manyStream]{}, outgoing: newOutbox[*tidemillv1.WatchResultsRequest](),
+			}
+			many.yield = func(watched Watched, err error) bool {
+				if err != nil {
+					holes++
+				} else {
+					numbers = append(numbers, watched.Event.Sequence)
+				}
+				return true
+			}
+			for _, step := range c.steps {
+				switch step := step.(type) {
+				case watchCommand:
+					many.obey(step)
+				case answer:
+					item := &tidemillv1.WatchResultsResponse_Event{Event: step.event}
+					many.hear(&tidemillv1.WatchResultsResponse{TaskId: step.taskID, Item: item})
+				}
+			}
+			if !slices.Equal(numbers, c.want) || (holes > 0) != c.hole {
+				t.Errorf("%v and %d holes", numbers, holes)
+			}
+		})
 	}
 }

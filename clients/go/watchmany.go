@@ -94,7 +94,7 @@ func (w *WatchMany) Events(ctx context.Context) iter.Seq2[Watched, error] {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		many := &manyFollower{
-			watch: w, yield: yield, cursors: map[string]*cursor{}, again: map[string]time.Time{},
+			watch: w, yield: yield, cursors: map[string]*cursor{}, restarts: map[string]bool{}, again: map[string]time.Time{},
 			patience: patience{first: w.client.limits, settings: w.settings},
 		}
 		defer many.close()
@@ -110,6 +110,7 @@ type manyFollower struct {
 	watch    *WatchMany
 	yield    func(Watched, error) bool
 	cursors  map[string]*cursor
+	restarts map[string]bool      // moved or left on the open stream: what was sent for where they were before may still come
 	again    map[string]time.Time // tasks that were refused for the moment, and when to add them again
 	patience patience
 
@@ -160,13 +161,28 @@ func (f *manyFollower) step(ctx context.Context) bool {
 func (f *manyFollower) address() string { return f.watch.client.results.address }
 
 func (f *manyFollower) obey(command watchCommand) {
+	taskID := command.taskID
+	delete(f.again, taskID)
 	if command.remove {
-		delete(f.cursors, command.taskID)
-		f.say(&tidemillv1.WatchResultsRequest{Remove: []string{command.taskID}})
+		f.leave(taskID)
 		return
 	}
-	f.cursors[command.taskID] = &cursor{last: command.after}
-	f.say(f.adding(command.taskID))
+	f.noteRestart(taskID)
+	f.cursors[taskID] = &cursor{last: command.after, restarting: f.restarts[taskID]}
+	f.say(f.adding(taskID))
+}
+
+// leave stops watching a task from this side.
+func (f *manyFollower) leave(taskID string) {
+	f.noteRestart(taskID)
+	delete(f.cursors, taskID)
+	f.say(&tidemillv1.WatchResultsRequest{Remove: []string{taskID}})
+}
+
+func (f *manyFollower) noteRestart(taskID string) {
+	if f.cursors[taskID] != nil && f.open != nil {
+		f.restarts[taskID] = true
+	}
 }
 
 func (f *manyFollower) adding(taskIDs ...string) *tidemillv1.WatchResultsRequest {
@@ -187,6 +203,10 @@ func (f *manyFollower) say(request *tidemillv1.WatchResultsRequest) {
 
 func (f *manyFollower) connect(ctx context.Context) *Error {
 	clear(f.again)
+	clear(f.restarts)
+	for _, at := range f.cursors {
+		at.restarting = false
+	}
 	outgoing := newOutbox[*tidemillv1.WatchResultsRequest]()
 	for taskIDs := range slices.Chunk(slices.Collect(maps.Keys(f.cursors)), addAtOnce) {
 		outgoing.put(f.adding(taskIDs...))
@@ -263,7 +283,9 @@ func (f *manyFollower) hear(message *tidemillv1.WatchResultsResponse) bool {
 		event := eventOf(item.Event)
 		fresh, hole := at.accept(event)
 		if hole != "" {
-			return f.drop(taskID, contractError(f.address(), hole))
+			// The server does not know that this is the end of it.
+			f.leave(taskID)
+			return f.yield(Watched{TaskID: taskID}, contractError(f.address(), hole))
 		}
 		if at.finished {
 			delete(f.cursors, taskID)
@@ -275,15 +297,11 @@ func (f *manyFollower) hear(message *tidemillv1.WatchResultsResponse) bool {
 			f.again[taskID] = time.Now().Add(err.RetryAfter + jittered(1, time.Hour))
 			return true
 		}
-		return f.drop(taskID, err)
+		delete(f.cursors, taskID)
+		return f.yield(Watched{TaskID: taskID}, err)
 	default:
 		return true
 	}
-}
-
-func (f *manyFollower) drop(taskID string, err *Error) bool {
-	delete(f.cursors, taskID)
-	return f.yield(Watched{TaskID: taskID}, err)
 }
 
 func (f *manyFollower) untilAgain() time.Duration {

@@ -20,7 +20,8 @@ const (
 // retry policy unless it is a [Failure] that says otherwise, [ErrRelease] or [ErrCancelled]. A panic is caught and reported as a failure.
 //
 // ctx ends when the handler is asked to stop, when its lease is lost, and when the worker, at the end of its grace, gives the task back;
-// [context.Cause] tells which. A handler that does not watch it cannot be stopped: it is abandoned, and its place goes to another task.
+// [context.Cause] tells which. A handler that does not watch it cannot be stopped: it is abandoned, and its place goes to another task; see
+// [WorkerStatusStuck].
 type Handler func(ctx context.Context, task *Attempt) (Payload, error)
 
 // Worker is a handler process for the worker protocol (`WorkerService.Work`): it leases tasks and runs their handlers, each in a goroutine
@@ -42,6 +43,7 @@ type Worker struct {
 	running        atomic.Bool
 	status         atomic.Int32
 	receivingUntil atomic.Int64
+	deaf           deafHandlers
 }
 
 // WorkerOption sets up a [Worker].
@@ -52,6 +54,7 @@ func NewWorker(client *Client, options ...WorkerOption) *Worker {
 	worker := &Worker{
 		client:      client,
 		handlers:    map[string]Handler{},
+		deaf:        deafHandlers{all: map[*Attempt]time.Time{}},
 		concurrency: defaultConcurrency,
 		grace:       defaultGrace,
 		cancelGrace: defaultCancelGrace,
@@ -76,19 +79,19 @@ func WithConcurrency(tasks int) WorkerOption {
 
 // WithGrace is how long running tasks may go on after the worker was told to stop, before they are given back. Without it: 20 s.
 func WithGrace(span time.Duration) WorkerOption {
-	return func(w *Worker) { w.grace = span }
+	return func(w *Worker) { w.grace = bounded(span) }
 }
 
 // WithCancelGrace is how long a handler that was asked to stop may go on before it is abandoned. Without it: 5 s. The server's own patience
 // with an attempt that ran too long is 10 s.
 func WithCancelGrace(span time.Duration) WorkerOption {
-	return func(w *Worker) { w.cancelGrace = span }
+	return func(w *Worker) { w.cancelGrace = bounded(span) }
 }
 
 // WithConnectWithin makes [Worker.Run] fail if the first connection takes longer than this. Without it: it waits for the server as long as
 // it takes.
 func WithConnectWithin(span time.Duration) WorkerOption {
-	return func(w *Worker) { w.connectWithin = span }
+	return func(w *Worker) { w.connectWithin = bounded(span) }
 }
 
 // WithName is the name in the server's logs, at most 128 bytes. Without it: the host's name and the process id.
@@ -172,6 +175,9 @@ const (
 	WorkerStatusReceiving
 	// WorkerStatusStalled: registered, but nothing was heard for so long that the stream counts as broken; also when a listener blocks.
 	WorkerStatusStalled
+	// WorkerStatusStuck: as many handlers as the concurrency were let go and have not ended. Others still take their places, but a program
+	// whose handlers hang for ever should be looked at, and started anew.
+	WorkerStatusStuck
 	// WorkerStatusDraining: it was told to stop.
 	WorkerStatusDraining
 	// WorkerStatusStopped: Run has returned.
@@ -180,7 +186,7 @@ const (
 
 // String is the status in lower case, e.g. `receiving`.
 func (s WorkerStatus) String() string {
-	names := []string{"idle", "connecting", "receiving", "stalled", "draining", "stopped"}
+	names := []string{"idle", "connecting", "receiving", "stalled", "stuck", "draining", "stopped"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("status_%d", int(s))
 	}
@@ -190,13 +196,19 @@ func (s WorkerStatus) String() string {
 // Status says what the worker is at.
 func (w *Worker) Status() WorkerStatus {
 	status := WorkerStatus(w.status.Load())
-	if status == WorkerStatusReceiving && time.Now().UnixNano() > w.receivingUntil.Load() {
+	switch {
+	case status != WorkerStatusReceiving:
+		return status
+	case time.Now().UnixNano() > w.receivingUntil.Load():
 		return WorkerStatusStalled
+	case w.deaf.count() >= w.concurrency:
+		return WorkerStatusStuck
+	default:
+		return status
 	}
-	return status
 }
 
-// IsHealthy is true while the worker can receive work: for a readiness probe.
+// IsHealthy is true while the worker receives work and its handlers end: for a readiness probe.
 func (w *Worker) IsHealthy() bool { return w.Status() == WorkerStatusReceiving }
 
 func defaultName() string {

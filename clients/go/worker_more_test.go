@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,9 +30,6 @@ func TestAHandlerIsAskedToStop(t *testing.T) {
 	server := newFake(t)
 	causes := make(chan error, 8)
 	worker := server.start(t, func(ctx context.Context, task *Attempt) (Payload, error) {
-		if strings.HasPrefix(task.TaskID, "task-deaf") {
-			select {}
-		}
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
 		if task.TaskID == "task-anyway" {
@@ -44,7 +40,7 @@ func TestAHandlerIsAskedToStop(t *testing.T) {
 			return Text("anyway"), task.Chunk(context.WithoutCancel(ctx), Text("x"))
 		}
 		return Payload{}, ctx.Err()
-	}, WithCancelGrace(100*time.Millisecond))
+	}, WithCancelGrace(time.Hour))
 	work := server.nextWork(t)
 	work.register(t, pingEvery)
 	for _, c := range []struct {
@@ -52,13 +48,10 @@ func TestAHandlerIsAskedToStop(t *testing.T) {
 		cause CancelCause
 		want  func(*tidemillv1.WorkRequest) bool
 	}{
-		{"agrees", CancelByClient, func(s *tidemillv1.WorkRequest) bool { return s.GetRelease().GetCancelled() }},
-		{"late", CancelAttemptTimeout, func(s *tidemillv1.WorkRequest) bool {
-			return s.GetFail().GetType() == "AttemptTimeout" && !s.GetFail().GetPermanent()
-		}},
+		{"agrees", CancelByClient, agreed},
+		{"late", CancelAttemptTimeout, failedLate},
+		{"newer", CancelCause(77), agreed}, // a cause that this version does not know
 		{"anyway", CancelByExpiry, func(s *tidemillv1.WorkRequest) bool { return s.GetProgress().GetOutputChunk().GetText() == "x" }},
-		{"deaf", CancelByClient, func(s *tidemillv1.WorkRequest) bool { return s.GetRelease().GetCancelled() }},
-		{"deaf-late", CancelAttemptTimeout, func(s *tidemillv1.WorkRequest) bool { return s.GetFail().GetType() == "AttemptTimeout" }},
 	} {
 		work.assign(t, assignment(c.token))
 		heard[TaskStarted](t, worker)
@@ -71,13 +64,37 @@ func TestAHandlerIsAskedToStop(t *testing.T) {
 				t.Errorf("%v", said)
 			}
 		}
-		if !strings.HasPrefix(c.token, "deaf") {
-			var asked *CancelRequest
-			if cause := <-causes; !errors.As(cause, &asked) || asked.Cause != c.cause || asked.Reason != "enough" {
-				t.Errorf("%s: %v", c.token, cause)
-			}
+		var asked *CancelRequest
+		if cause := <-causes; !errors.As(cause, &asked) || asked.Cause != c.cause || asked.Reason != "enough" {
+			t.Errorf("%s: %v", c.token, cause)
 		}
 		work.settled(t, c.token, StateCancelled)
+		heard[TaskSettled](t, worker)
+	}
+	worker.finish(t, work)
+}
+
+func agreed(said *tidemillv1.WorkRequest) bool { return said.GetRelease().GetCancelled() }
+
+func failedLate(said *tidemillv1.WorkRequest) bool {
+	return said.GetFail().GetType() == "AttemptTimeout" && !said.GetFail().GetPermanent()
+}
+
+func TestAHandlerThatDoesNotHearIsAbandoned(t *testing.T) {
+	server := newFake(t)
+	over := make(chan struct{})
+	defer close(over)
+	worker := server.start(t, func(context.Context, *Attempt) (Payload, error) { <-over; return Payload{}, nil }, WithCancelGrace(time.Millisecond))
+	work := server.nextWork(t)
+	work.register(t, pingEvery)
+	for token, cause := range map[string]CancelCause{"deaf": CancelByClient, "late": CancelAttemptTimeout} {
+		work.assign(t, assignment(token))
+		heard[TaskStarted](t, worker)
+		work.askToStop(t, token, cause)
+		if said := work.next(t); agreed(said) != (token == "deaf") || failedLate(said) != (token == "late") {
+			t.Errorf("%s: %v", token, said)
+		}
+		work.settled(t, token, StateCancelled)
 		heard[TaskSettled](t, worker)
 	}
 	worker.finish(t, work)
@@ -151,10 +168,8 @@ func TestWhatTheServerRefuses(t *testing.T) {
 	worker.finish(t, work)
 }
 
-func TestChunksAreCheckedAndWaitForRoom(t *testing.T) {
+func TestChunksAreChecked(t *testing.T) {
 	server := newFake(t)
-	var sent atomic.Int32
-	gone := make(chan struct{})
 	worker := server.start(t, func(ctx context.Context, task *Attempt) (Payload, error) {
 		var refused *ChunkError
 		if err := task.Chunk(ctx, Bytes(make([]byte, 64<<10))); !errors.As(err, &refused) || refused.Size <= 64<<10 {
@@ -163,95 +178,63 @@ func TestChunksAreCheckedAndWaitForRoom(t *testing.T) {
 		if err := task.Chunk(ctx, Text("\xff")); !errors.Is(err, ErrUnserializable) {
 			t.Errorf("%v", err)
 		}
-		task.Progress(7, strings.Repeat("x", 2000))
+		task.Progress(7, "x"+strings.Repeat("é", 2000))
+		return Payload{}, nil
+	})
+	work := server.nextWork(t)
+	work.register(t, pingEvery)
+	work.assign(t, assignment("a"))
+	progress := work.next(t).GetProgress().GetProgress()
+	if progress.GetFraction() != 1 || len(progress.GetMessage()) != 1023 {
+		t.Errorf("%v", progress)
+	}
+	if work.next(t).GetComplete() == nil {
+		t.Error("not completed")
+	}
+	work.settled(t, "a", StateSucceeded)
+	heard[TaskSettled](t, worker)
+	worker.finish(t, work)
+}
+
+func TestChunksWaitForRoom(t *testing.T) {
+	server := newFake(t)
+	gone, full := make(chan struct{}), make(chan struct{})
+	worker := server.start(t, func(ctx context.Context, task *Attempt) (Payload, error) {
 		<-gone
-		for sent.Load() < 1000 {
+		for range waitingReports {
 			if err := task.Chunk(ctx, Text("piece")); err != nil {
 				return Payload{}, err
 			}
-			sent.Add(1)
 		}
-		return Payload{}, nil
+		// One more finds no room as long as there is no stream.
+		short, cancel := context.WithTimeout(ctx, time.Millisecond)
+		defer cancel()
+		if err := task.Chunk(short, Text("too much")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("did not wait: %v", err)
+		}
+		close(full)
+		return Payload{}, task.Chunk(ctx, Text("last"))
 	})
 	first := server.nextWork(t)
 	first.register(t, pingEvery)
 	first.assign(t, assignment("a"))
-	progress := first.next(t).GetProgress().GetProgress()
-	if progress.GetFraction() != 1 || len(progress.GetMessage()) != 1024 {
-		t.Errorf("%v", progress)
-	}
 	first.end <- status.Error(codes.Unavailable, "gone")
 	heard[WorkerDisconnected](t, worker)
 	close(gone)
 	second := server.nextWork(t)
-	time.Sleep(100 * time.Millisecond)
-	waiting := sent.Load()
-	time.Sleep(100 * time.Millisecond)
-	if now := sent.Load(); now != waiting || now >= 1000 {
-		t.Errorf("%d chunks, then %d, were taken while there was no stream", waiting, now)
-	}
+	waitFor(t, full)
 	second.register(t, pingEvery, "a")
-	for second.next(t).GetComplete() == nil {
+	pieces, last := 0, ""
+	said := second.next(t)
+	for ; said.GetProgress() != nil; said = second.next(t) {
+		pieces, last = pieces+1, said.GetProgress().GetOutputChunk().GetText()
 	}
-	if sent.Load() != 1000 {
-		t.Errorf("%d chunks", sent.Load())
+	if said.GetComplete() == nil || pieces != waitingReports+1 || last != "last" {
+		t.Errorf("%d pieces, %q, then %v", pieces, last, said)
 	}
 	second.settled(t, "a", StateSucceeded)
 	heard[TaskSettled](t, worker)
 	worker.finish(t, second)
-}
-
-func TestAWorkerThatCannotReceiveWorkDoesNotLookHealthy(t *testing.T) {
-	server := newFake(t)
-	block := make(chan struct{})
-	var blocked atomic.Bool
-	listener := WithListener(func(event WorkerEvent) {
-		if _, ok := event.(TaskStarted); ok {
-			blocked.Store(true)
-			<-block
-		}
-	})
-	client := server.client(t)
-	worker := NewWorker(client, WithLogger(quiet), listener)
-	worker.Handle("k", done)
-	if worker.IsHealthy() || worker.Status() != WorkerStatusIdle {
-		t.Error("healthy before it runs")
-	}
-	ended := make(chan error, 1)
-	ctx, stop := context.WithCancel(t.Context())
-	go func() { ended <- worker.Run(ctx) }()
-	work := server.nextWork(t)
-	until(t, func() bool { return worker.Status() == WorkerStatusConnecting })
-	work.register(t, 200*time.Millisecond)
-	until(t, worker.IsHealthy)
-	if err := worker.Run(ctx); of(t, err).Kind != KindInvalid {
-		t.Error("runs twice")
-	}
-	// The goroutine that holds the stream hangs: pings are not answered any more.
-	work.assign(t, assignment("a"))
-	until(t, blocked.Load)
-	until(t, func() bool { return worker.Status() == WorkerStatusStalled })
-	close(block)
-	stop()
-	go func() {
-		for work := range server.works {
-			work.end <- status.Error(codes.FailedPrecondition, "no more")
-		}
-	}()
-	select {
-	case <-ended:
-	case <-time.After(soon):
-		t.Fatal("did not end")
-	}
-}
-
-func until(t *testing.T, holds func() bool) {
-	t.Helper()
-	for begun := time.Now(); !holds(); time.Sleep(time.Millisecond) {
-		if time.Since(begun) > soon {
-			t.Fatal("never")
-		}
-	}
 }
 
 func TestARefusedRegistrationEndsTheWorker(t *testing.T) {

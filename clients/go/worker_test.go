@@ -77,9 +77,7 @@ func done(context.Context, *Attempt) (Payload, error) { return Text("done"), nil
 func (a *atWork) finish(t *testing.T, work *fakeWork) {
 	t.Helper()
 	a.stop()
-	if credits := work.next(t).GetCredits(); credits == nil || credits.GetCredits() != 0 {
-		t.Errorf("no more credits: %v", credits)
-	}
+	work.credits(t, 0)
 	if err := work.howClosed(t); !errors.Is(err, io.EOF) {
 		t.Errorf("not half-closed: %v", err)
 	}
@@ -167,8 +165,16 @@ func TestEveryWayAnAttemptCanEnd(t *testing.T) {
 		{"unserializable", with(unserializable), failed("unsupported type", "*tidemill.Error", true)},
 		{"not UTF-8", func(context.Context, *Attempt) (Payload, error) { return Text("\xff"), nil }, failed("not UTF-8", "Unserializable", true)},
 		{"error that is not UTF-8", with(errors.New("a\xffb")), failed("a\uFFFDb", "*errors.errorString", false)},
-		{"endless text", with(errors.New(strings.Repeat("é", 5<<10))), func(s *tidemillv1.WorkRequest) bool {
-			return len(s.GetFail().GetMessage()) == 8<<10
+		{"endless text", with(errors.New("x" + strings.Repeat("é", 5<<20))), func(s *tidemillv1.WorkRequest) bool {
+			// The last character would not fit as a whole.
+			return len(s.GetFail().GetMessage()) == 8<<10-1 && strings.HasSuffix(s.GetFail().GetMessage(), "é")
+		}},
+		{"endless panic", func(context.Context, *Attempt) (Payload, error) { panic(strings.Repeat("世", 5<<20)) },
+			func(s *tidemillv1.WorkRequest) bool {
+				return len(s.GetFail().GetMessage()) > 8<<10-3 && len(s.GetFail().GetMessage()) <= 8<<10 && s.GetFail().GetType() == "panic"
+			}},
+		{"endless type", with(&Failure{Message: "m", Type: "x" + strings.Repeat("é", 200)}), func(s *tidemillv1.WorkRequest) bool {
+			return len(s.GetFail().GetType()) == 255
 		}},
 		{"too large", func(context.Context, *Attempt) (Payload, error) { return Bytes(make([]byte, 5<<20)), nil },
 			failed("5242", "OutputTooLarge", true)},
@@ -212,15 +218,7 @@ func TestAHandlerThatKeepsTheProcessorBusyDoesNotStopTheHeartbeat(t *testing.T) 
 		work.assign(t, assignment(fmt.Sprint(i)))
 	}
 	for number := range int64(3) {
-		work.send(t, &tidemillv1.WorkResponse{Message: &tidemillv1.WorkResponse_Ping{Ping: &tidemillv1.Ping{Number: number}}})
-		select {
-		case said := <-work.said:
-			if said.GetEcho().GetNumber() != number {
-				t.Fatalf("%v", said)
-			}
-		case <-time.After(soon):
-			t.Fatal("no echo")
-		}
+		work.alive(t, number)
 	}
 }
 
@@ -306,19 +304,17 @@ func TestADrainingReplicaIsLeftForAnother(t *testing.T) {
 	old.register(t, pingEvery)
 	old.assign(t, assignment("a"))
 	heard[TaskStarted](t, worker)
-	old.send(t, &tidemillv1.WorkResponse{Message: &tidemillv1.WorkResponse_Drain{Drain: &tidemillv1.Drain{}}})
+	old.drain(t)
 	next := server.nextWork(t)
 	if worker.IsHealthy() {
 		t.Error("looks healthy although it receives nothing")
 	}
-	select {
-	case err := <-old.closed:
-		t.Errorf("left before the next stream has the leases: %v", err)
-	case <-time.After(50 * time.Millisecond):
-	}
-	if register := next.register(t, pingEvery, "a"); len(register.GetHeld()) != 1 {
+	// Not left before the next stream has the leases.
+	old.alive(t, 1)
+	if register := next.register(t, pingEvery, "a"); len(register.GetHeld()) != 1 || register.GetCredits() != 0 {
 		t.Errorf("%v", register)
 	}
+	next.credits(t, 4)
 	if err := old.howClosed(t); errors.Is(err, io.EOF) {
 		t.Error("half-closed")
 	}
@@ -331,53 +327,58 @@ func TestADrainingReplicaIsLeftForAnother(t *testing.T) {
 	worker.finish(t, next)
 }
 
-func TestAStopLetsRunForTheGraceAndGivesBackTheRest(t *testing.T) {
+func TestAStopLetsWhatRunsFinish(t *testing.T) {
 	server := newFake(t)
-	begun := make(chan struct{}, 2)
+	mayEnd := make(chan struct{})
+	worker := server.start(t, func(ctx context.Context, _ *Attempt) (Payload, error) { <-mayEnd; return Payload{}, ctx.Err() }, WithGrace(time.Hour))
+	work := server.nextWork(t)
+	work.register(t, pingEvery)
+	work.assign(t, assignment("a"))
+	heard[TaskStarted](t, worker)
+	worker.stop()
+	work.credits(t, 0)
+	if event := heard[WorkerDraining](t, worker); event.Running != 1 || worker.Status() != WorkerStatusDraining || worker.IsHealthy() {
+		t.Errorf("%+v %v", event, worker.Status())
+	}
+	close(mayEnd)
+	if said := work.next(t); said.GetComplete().GetLeaseToken() != "a" {
+		t.Errorf("%v", said)
+	}
+	worker.leavesAfterTheLastAnswer(t, work, "a", StateSucceeded)
+}
+
+func TestAStopGivesBackWhatDoesNotFinish(t *testing.T) {
+	server := newFake(t)
 	causes := make(chan error, 1)
-	worker := server.start(t, func(ctx context.Context, task *Attempt) (Payload, error) {
-		begun <- struct{}{}
-		if task.TaskID == "task-short" {
-			time.Sleep(150 * time.Millisecond)
-			return Payload{}, ctx.Err()
-		}
+	worker := server.start(t, func(ctx context.Context, _ *Attempt) (Payload, error) {
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
 		return Payload{}, nil
-	}, WithGrace(400*time.Millisecond))
+	}, WithGrace(time.Millisecond))
 	work := server.nextWork(t)
 	work.register(t, pingEvery)
-	work.assign(t, assignment("short"), assignment("long"))
-	waitFor(t, begun)
-	waitFor(t, begun)
+	work.assign(t, assignment("a"))
+	heard[TaskStarted](t, worker)
 	worker.stop()
-	if credits := work.next(t).GetCredits(); credits == nil || credits.GetCredits() != 0 {
-		t.Error("still takes tasks")
-	}
-	if event := heard[WorkerDraining](t, worker); event.Running != 2 || worker.Status() != WorkerStatusDraining {
-		t.Errorf("%+v %v", event, worker.Status())
-	}
-	if said := work.next(t); said.GetComplete().GetLeaseToken() != "short" {
-		t.Errorf("%v", said)
-	}
-	work.settled(t, "short", StateSucceeded)
-	if said := work.next(t).GetRelease(); said.GetLeaseToken() != "long" || !said.GetDraining() || said.GetCancelled() {
+	work.credits(t, 0)
+	if said := work.next(t).GetRelease(); said.GetLeaseToken() != "a" || !said.GetDraining() || said.GetCancelled() {
 		t.Errorf("%v", said)
 	}
 	if cause := <-causes; !errors.Is(cause, ErrStopped) {
 		t.Error(cause)
 	}
-	select {
-	case err := <-work.closed:
-		t.Errorf("left before the last answer: %v", err)
-	case <-time.After(50 * time.Millisecond):
-	}
-	work.settled(t, "long", StateQueued)
+	worker.leavesAfterTheLastAnswer(t, work, "a", StateQueued)
+}
+
+func (a *atWork) leavesAfterTheLastAnswer(t *testing.T, work *fakeWork, token string, state TaskState) {
+	t.Helper()
+	work.alive(t, 1)
+	work.settled(t, token, state)
 	if err := work.howClosed(t); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
 	work.end <- nil
-	if err := worker.end(t); err != nil || worker.Status() != WorkerStatusStopped {
-		t.Errorf("%v %v", err, worker.Status())
+	if err := a.end(t); err != nil || a.Status() != WorkerStatusStopped {
+		t.Errorf("%v %v", err, a.Status())
 	}
 }

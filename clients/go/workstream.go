@@ -46,23 +46,11 @@ type workAnswer struct {
 	err     *Error
 }
 
-// opened is what came of opening a stream.
-type opened struct {
-	stream *workStream
-	err    *Error
-}
-
-// openWork connects and registers. The limit is for all of it.
-func openWork(ctx context.Context, seen *passage, link *link, limit time.Duration, register *tidemillv1.Register) opened {
-	conn, refused := link.fresh()
-	if refused != nil {
-		return opened{err: refused}
-	}
-	inner, cancel := context.WithCancel(ctx)
-	late := time.AfterFunc(limit, cancel)
-	work := &workStream{
-		ctx:     inner,
-		address: link.address,
+func newWorkStream(ctx context.Context, seen *passage, conn *grpc.ClientConn, address string) *workStream {
+	ctx, cancel := context.WithCancel(ctx)
+	return &workStream{
+		ctx:     ctx,
+		address: address,
 		seen:    seen,
 		close:   func() { cancel(); _ = conn.Close() },
 		answers: make(chan workAnswer),
@@ -71,17 +59,11 @@ func openWork(ctx context.Context, seen *passage, link *link, limit time.Duratio
 		room:    make(chan struct{}, 1),
 		ended:   make(chan struct{}),
 	}
-	err := work.register(conn, register)
-	if !late.Stop() && ctx.Err() == nil {
-		err = deadlineError(OutcomeNotApplied, link.address, limit)
-	}
-	if err != nil {
-		work.close()
-		return opened{err: err}
-	}
-	go work.write()
-	go work.read()
-	return opened{stream: work}
+}
+
+func (w *workStream) start() {
+	go w.write()
+	go w.read()
 }
 
 func (w *workStream) register(conn *grpc.ClientConn, register *tidemillv1.Register) *Error {
@@ -101,7 +83,7 @@ func (w *workStream) register(conn *grpc.ClientConn, register *tidemillv1.Regist
 		return contractError(w.address, "a Work stream that does not begin with Registered")
 	}
 	w.heard = time.Now()
-	w.silence = max(shortestSilence, missedPings*w.registered.GetPingInterval().AsDuration())
+	w.silence = max(shortestSilence, missedPings*spanFrom(w.registered.GetPingInterval()))
 	return nil
 }
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -17,7 +16,11 @@ from google.rpc import error_details_pb2, status_pb2
 from tidemill import proto
 from tidemill._gen.v1 import gateway_service_pb2_grpc, results_service_pb2_grpc, worker_service_pb2_grpc
 
-LIMIT = 10.0
+T = TypeVar("T")
+
+#: Nothing takes this long, even on a busy machine: what has not come by then does not come.
+LIMIT = 20.0
+INVALID_ARGUMENT = 3
 NOT_FOUND = 5
 RESOURCE_EXHAUSTED = 8
 UNAVAILABLE = 14
@@ -45,6 +48,33 @@ def refuse(context: Any, found: status_pb2.Status) -> None:
     context.set_trailing_metadata((("grpc-status-details-bin", found.SerializeToString()),))
     codes = {code.value[0]: code for code in grpc.StatusCode}
     context.abort(codes[found.code], found.message)
+
+
+class Heard(list[T]):
+    """A list that can be waited on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+
+    def append(self, item: T) -> None:
+        with self._changed:
+            super().append(item)
+            self._changed.notify_all()
+
+    def extend(self, items: Iterable[T]) -> None:
+        with self._changed:
+            super().extend(items)
+            self._changed.notify_all()
+
+    def until(self, found: Callable[[], Any], what: str) -> None:
+        """Waits until this is true, which may have become so with every new item."""
+        with self._changed:
+            assert self._changed.wait_for(found, LIMIT), f"{what} did not come; {list(self)}"
+
+
+#: The worker has ended its side.
+_READ = object()
 
 
 class WorkStream:
@@ -103,8 +133,7 @@ class WorkStream:
             assert self._changed.wait_for(lambda: found() is not None, LIMIT), f"{what} did not come; {self.heard}, {self.ended}"
             return found()
 
-    def read(self, requests: Iterator[proto.WorkRequest], context: Any) -> None:
-        ended = "half-closed"
+    def read(self, requests: Iterator[proto.WorkRequest]) -> None:
         try:
             for request in requests:
                 with self._changed:
@@ -113,21 +142,33 @@ class WorkStream:
                         self._settle(request)
                     self._changed.notify_all()
         except Exception:
-            ended = "broken off"
-        # gRPC's server may tell of a cancelled stream as of one that was half-closed, a moment before it knows better.
-        time.sleep(0.05)
-        if not context.is_active():
-            ended = "broken off"
-        with self._changed:
-            self.ended = ended
-            self._changed.notify_all()
-        self._to_say.put(None)
+            self._end("broken off")
+            # Whoever waits for something to say would keep the process from its end.
+            self._to_say.put(None)
+        else:
+            self._to_say.put(_READ)
 
     def answers(self, context: Any) -> Iterator[proto.WorkResponse]:
         while (said := self._to_say.get()) is not None:
             if isinstance(said, status_pb2.Status):
                 refuse(context, said)
+            if said is _READ:
+                break
             yield said
+        else:
+            return
+        # gRPC's server may tell of a cancelled stream as of one that was half-closed. Only the latter takes another answer.
+        try:
+            yield proto.WorkResponse(ping=proto.Ping())
+        except GeneratorExit:
+            self._end("broken off")
+        else:
+            self._end("half-closed")
+
+    def _end(self, how: str) -> None:
+        with self._changed:
+            self.ended = how
+            self._changed.notify_all()
 
 
 class Fake(
@@ -145,6 +186,8 @@ class Fake(
         self.on_watch: Callable[[Any, Any], Iterator[Any]] = lambda request, context: iter(())
         self.on_watch_many: Callable[[Any, Any], Iterator[Any]] = lambda requests, context: iter(())
         self.on_register: Callable[[proto.Register, Any], proto.Registered] = lambda register, context: registered(register)
+        #: Registrations, as soon as they come; `stream` waits for the answered ones.
+        self.registering: queue.Queue[proto.Register] = queue.Queue()
         self._streams: queue.Queue[WorkStream] = queue.Queue()
         self._all: list[WorkStream] = []
         self._server = grpc.server(ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
@@ -193,8 +236,9 @@ class Fake(
         register = next(requests).register
         stream = WorkStream(register)
         self._all.append(stream)
+        self.registering.put(register)
         first = self.on_register(register, context)
-        threading.Thread(target=stream.read, args=(requests, context), daemon=True).start()
+        threading.Thread(target=stream.read, args=(requests,), daemon=True).start()
         yield proto.WorkResponse(registered=first)
         self._streams.put(stream)
         yield from stream.answers(context)
@@ -219,13 +263,3 @@ def truncated_event(begin: int, end: int) -> proto.WatchResultResponse:
 def result_event(sequence: int) -> proto.WatchResultResponse:
     result = proto.TaskResult(state=4, output=proto.Payload(text="done"))  # type: ignore[arg-type]
     return proto.WatchResultResponse(event=proto.TaskEvent(sequence=sequence, attempt=1, result=result))
-
-
-def until(found: Callable[[], Any], what: str) -> Any:
-    """Waits for something that has no event of its own."""
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.005)
-    raise AssertionError(f"{what} did not happen")

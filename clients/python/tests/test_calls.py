@@ -6,16 +6,16 @@ import asyncio
 import socket
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.fake import NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, Fake, info, refuse, result_event, retry_info, status
+from tests.fake import LIMIT, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, Fake, info, refuse, result_event, retry_info, status
 from tidemill import (
     Client,
     ConnectionLostError,
     DeadlineExceededError,
-    Enqueued,
     InvalidError,
     Outcome,
     RefusedError,
@@ -24,9 +24,6 @@ from tidemill import (
     aio,
     proto,
 )
-from tidemill._core import retry
-from tidemill._core.batch import BATCH_LIMIT, split
-from tidemill._core.retry import Budget
 
 
 def free_port() -> int:
@@ -79,11 +76,10 @@ def test_exhausted_is_tried_again_only_when_the_server_says_when(fake: Fake, cli
 
 def test_no_try_is_made_that_the_server_would_refuse_anyway(fake: Fake) -> None:
     refuses(fake, 9, status(RESOURCE_EXHAUSTED, "m", info("QUEUE_FULL"), retry_info(60)))
-    begun = time.monotonic()
-    with Client(fake.url, timeout=3.0) as client, pytest.raises(RefusedError) as found:
+    with Client(fake.url, timeout=30.0) as client, pytest.raises(RefusedError) as found:
         client.enqueue(Task("a"))
     assert found.value.retry_after == 60
-    assert time.monotonic() - begun < 2.0
+    assert len(fake.requests) == 1
 
 
 def test_an_earlier_try_may_have_left_a_trace(fake: Fake, client: Client) -> None:
@@ -100,12 +96,13 @@ def test_an_earlier_try_may_have_left_a_trace(fake: Fake, client: Client) -> Non
 
 def test_an_expired_deadline_says_that_nobody_knows(fake: Fake) -> None:
     release = threading.Event()
-    fake.on_enqueue = lambda request, context: release.wait(5) and None
+    fake.on_enqueue = lambda request, context: release.wait(LIMIT) and None
     begun = time.monotonic()
     with Client(fake.url, timeout=0.4) as client, pytest.raises(DeadlineExceededError, match=r"within 0\.4 s") as found:
         client.enqueue(Task("a"))
+    assert time.monotonic() - begun > 0.3
+    assert not release.is_set(), "the server is still at it"
     release.set()
-    assert 0.3 < time.monotonic() - begun < 2.0
     assert (found.value.outcome, found.value.code) == (Outcome.UNKNOWN, "DEADLINE_EXCEEDED")
 
 
@@ -117,9 +114,17 @@ def test_the_deadline_is_sent_along(fake: Fake) -> None:
         return proto.EnqueueResponse(task_id="id")
 
     fake.on_enqueue = answer
-    with Client(fake.url, timeout=7.0, token="t") as client:
+    with Client(fake.url, timeout=60.0, token="t") as client:
         client.enqueue(Task("a"))
-    assert 5.0 < left[0] < 7.5
+    assert 30.0 < left[0] < 61.0
+
+
+@pytest.mark.parametrize("timeout", [timedelta(days=60), 1e300, float("inf")])
+def test_a_huge_timeout_is_none_that_breaks_anything(fake: Fake, timeout: Any) -> None:
+    with Client(fake.url, timeout=timeout) as client:
+        assert client.enqueue(Task("a")).task_id == "id"
+        fake.on_watch = lambda request, context: iter([result_event(1)])
+        assert [event.sequence for event in client.watch("id", give_up_after=timeout)] == [1]
 
 
 def test_credentials_and_name_go_with_every_call(fake: Fake) -> None:
@@ -148,48 +153,6 @@ def test_a_wrong_address_is_one_clear_line() -> None:
     assert found.value.idempotency_key
 
 
-def test_while_a_server_is_away_one_at_a_time_tries_and_all_go_when_it_is_back() -> None:
-    port = free_port()
-    client = Client(f"127.0.0.1:{port}", timeout=8.0)
-    outcomes: list[Any] = []
-    threads = [threading.Thread(target=lambda: outcomes.append(client.enqueue(Task("a")))) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    time.sleep(1.5)
-    during = client.stats.attempts
-    fake = Fake(address=f"127.0.0.1:{port}")
-    for thread in threads:
-        thread.join()
-    fake.stop()
-    client.close()
-    assert len(outcomes) == 20
-    # Each of the twenty may have tried before the first one failed; then come probes, a handful in this time.
-    assert during <= 20 + 20
-
-
-def test_the_budget_lets_few_retries_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(retry, "monotonic", lambda: now)
-    budget = Budget()
-    taken = 0
-    while budget.wait() == 0.0:
-        taken += 1
-    assert taken == 100
-    for _ in range(4):
-        budget.earn()
-    assert budget.wait() > 0.0
-    budget.earn()
-    assert budget.wait() == 0.0, "five answered calls earn a retry"
-    assert 0.05 < budget.wait() < 0.15
-    now += 1.0
-    assert sum(budget.wait() == 0.0 for _ in range(20)) == 10, "ten a second come by themselves"
-    now += 1e6
-    taken = 0
-    while budget.wait() == 0.0:
-        taken += 1
-    assert taken == 100, "never more than the burst"
-
-
 def test_a_connection_that_breaks_before_the_answer() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -215,43 +178,11 @@ def test_a_connection_that_breaks_before_the_answer() -> None:
     assert found.value.outcome is Outcome.UNKNOWN
 
 
-def test_batches_are_split_by_count_and_size() -> None:
-    small = [(index, proto.EnqueueRequest(kind="a")) for index in range(BATCH_LIMIT + 1)]
-    assert [len(part) for part in split(small)] == [BATCH_LIMIT, 1]
-    large = [(index, proto.EnqueueRequest(kind="a", payload=proto.Payload(data=b"x" * 1_000_000))) for index in range(9)]
-    parts = list(split(large))
-    assert [index for part in parts for index, _ in part] == list(range(9))
-    assert all(proto.BatchEnqueueRequest(requests=[request for _, request in part]).ByteSize() <= 4 * 1024 * 1024 for part in parts)
-    assert list(split([])) == []
-
-
-def test_entries_that_are_refused_for_the_moment_are_sent_again_in_their_places(fake: Fake, client: Client) -> None:
-    def answer(request: Any, context: Any) -> Any:
-        first = len(fake.requests) == 1
-        outcomes = []
-        for entry in request.requests:
-            if entry.kind == "never":
-                outcomes.append(proto.BatchEnqueueOutcome(error=status(3, "no", info("INVALID_REQUEST"))))
-            elif entry.kind == "later" and first:
-                outcomes.append(proto.BatchEnqueueOutcome(error=status(RESOURCE_EXHAUSTED, "m", info("QUEUE_FULL"), retry_info(0.05))))
-            else:
-                outcomes.append(proto.BatchEnqueueOutcome(response=proto.EnqueueResponse(task_id=entry.kind)))
-        return proto.BatchEnqueueResponse(outcomes=outcomes)
-
-    fake.on_batch = answer
-    outcomes = client.enqueue_batch([Task("now"), Task("later"), Task("never"), Task("now")])
-    named = [found.task_id if isinstance(found, Enqueued) else found.reason for found in outcomes]
-    assert named == ["now", "later", "INVALID_REQUEST", "now"]
-    assert [[entry.kind for entry in request.requests] for request in fake.requests] == [["now", "later", "never", "now"], ["later"]]
-    again = fake.requests[1].requests[0].idempotency_key
-    assert again == fake.requests[0].requests[1].idempotency_key
-    assert client.enqueue_batch([]) == []
-
-
-def test_a_batch_with_missing_outcomes_breaks_the_contract(fake: Fake, client: Client) -> None:
-    fake.on_batch = lambda request, context: proto.BatchEnqueueResponse()
-    (found,) = client.enqueue_batch([Task("a")])
-    assert "0 outcomes for 1 tasks" in str(found)
+def test_an_answer_that_is_too_large_for_this_side_leaves_open_what_became_of_the_call(fake: Fake, client: Client) -> None:
+    fake.on_enqueue = lambda request, context: proto.EnqueueResponse(task_id="x" * (9 * 1024 * 1024))
+    with pytest.raises(RefusedError) as found:
+        client.enqueue(Task("a"))
+    assert (found.value.code, found.value.outcome) == ("RESOURCE_EXHAUSTED", Outcome.UNKNOWN)
 
 
 def test_an_unknown_state_of_a_newer_server_is_no_error(fake: Fake, client: Client) -> None:
@@ -259,13 +190,6 @@ def test_an_unknown_state_of_a_newer_server_is_no_error(fake: Fake, client: Clie
     newer.MergeFromString(b"\x10\x63" + b"\xfa\x07\x03new")  # State 99, and field 127.
     fake.on_result = lambda request, context: newer
     assert client.result("id").state == "TASK_STATE_99"
-
-
-def test_a_wait_asks_again_until_the_end(fake: Fake, client: Client) -> None:
-    fake.on_result = lambda request, context: proto.GetResultResponse(state=4 if len(fake.requests) > 2 else 3)  # type: ignore[arg-type]
-    assert client.wait("id", 20).state == "SUCCEEDED"
-    assert len(fake.requests) == 3
-    assert 0 < fake.requests[0].wait.seconds <= 30
 
 
 def test_a_closed_client_says_so(fake: Fake) -> None:
@@ -277,29 +201,42 @@ def test_a_closed_client_says_so(fake: Fake) -> None:
 
 
 def test_a_call_that_is_under_way_when_the_client_is_closed_says_so(fake: Fake) -> None:
-    release = threading.Event()
-    fake.on_enqueue = lambda request, context: release.wait(5) and None
+    came, release = threading.Event(), threading.Event()
+
+    def answer(request: Any, context: Any) -> None:
+        came.set()
+        release.wait(LIMIT)
+
+    def close() -> None:
+        came.wait(LIMIT)
+        client.close()
+
+    fake.on_enqueue = answer
     client = Client(fake.url)
-    threading.Timer(0.2, client.close).start()
+    threading.Thread(target=close).start()
     with pytest.raises(InvalidError, match="closed during the call"):
         client.enqueue(Task("a"))
     release.set()
 
 
 def test_a_cancelled_caller_cancels_the_call(fake: Fake) -> None:
-    gone = threading.Event()
+    came, gone = threading.Event(), threading.Event()
 
     def answer(request: Any, context: Any) -> Any:
         context.add_callback(gone.set)
-        gone.wait(5)
+        came.set()
+        gone.wait(LIMIT)
 
     fake.on_enqueue = answer
 
     async def main() -> None:
         async with aio.Client(fake.url) as client:
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(client.enqueue(Task("a")), 0.3)
-            assert await asyncio.to_thread(gone.wait, 3)
+            call = asyncio.ensure_future(client.enqueue(Task("a")))
+            await asyncio.to_thread(came.wait, LIMIT)
+            call.cancel()
+            assert await asyncio.to_thread(gone.wait, LIMIT)
+            with pytest.raises(asyncio.CancelledError):
+                await call
 
     asyncio.run(main())
 

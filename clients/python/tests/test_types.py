@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from tests.fake import UNAVAILABLE, info, retry_info, status
 from tidemill import (
@@ -21,6 +22,7 @@ from tidemill import (
     Payload,
     Priority,
     RefusedError,
+    RetryPolicy,
     StateCause,
     Task,
     TaskState,
@@ -30,7 +32,7 @@ from tidemill import (
     Violation,
 )
 from tidemill._core.status import error_of_message
-from tidemill._core.times import duration, from_duration
+from tidemill._core.times import LONGEST, duration, from_duration
 from tidemill.config import normalized
 from tidemill.task import to_request
 from tidemill.trace import current_trace
@@ -105,8 +107,28 @@ def test_times_of_a_task() -> None:
     assert to_request(Task("a", delay=0)).HasField("delay")
     with pytest.raises(InvalidError, match="not both"):
         to_request(Task("a", run_at=at, delay=1))
-    # Far beyond every limit: the server names the limit.
-    assert duration(1e300).seconds == 315_576_000_000
+
+
+def test_huge_spans_of_time_saturate_far_beyond_every_limit_so_that_the_server_names_it() -> None:
+    for span in (1e300, float("inf"), 10**400, timedelta.max, 2**63):
+        assert duration(span).seconds == LONGEST
+        assert span == timedelta.max or duration(-span).seconds == -LONGEST
+        request = to_request(Task("a", delay=span, result_retention=span, retry_policy=RetryPolicy(max_backoff=span)))
+        assert request.delay.seconds == request.result_retention.seconds == request.retry_policy.max_backoff.seconds == LONGEST
+    assert from_duration(Duration(seconds=2**63 - 1, nanos=999_999_999)) == LONGEST
+    assert from_duration(Duration(seconds=-(2**63))) == 0.0
+
+
+def test_what_is_no_span_of_time_is_refused_with_its_text() -> None:
+    for span in (float("nan"), "soon", None, object()):
+        with pytest.raises(InvalidError, match="is not a span of time"):
+            duration(span)  # type: ignore[arg-type]
+    with pytest.raises(InvalidError, match="nan is not a span of time"):
+        to_request(Task("a", delay=float("nan")))
+    with pytest.raises(InvalidError, match="nan is not"):
+        Client("localhost:1", timeout=float("nan"))
+    with pytest.raises(InvalidError):
+        to_request(Task("a", retry_policy=RetryPolicy(max_attempts=2**40)))
 
 
 def test_the_trace_is_the_tasks_own_or_the_hooks_or_the_handlers() -> None:
@@ -186,6 +208,13 @@ def test_a_setup_that_cannot_work_is_refused_before_anything_is_sent() -> None:
     assert "secret" not in repr(Client("localhost:1", token="secret"))
     with pytest.raises(InvalidError, match="a Task is needed"):
         Client("localhost:1").enqueue("email.send")  # type: ignore[arg-type]
+
+
+def test_without_anything_it_is_where_tidemill_dev_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TIDEMILL_URL", "TIDEMILL_RESULTS_URL", "TIDEMILL_WORKER_URL"):
+        monkeypatch.setenv(name, "")
+    settings = Client()._core.settings
+    assert {settings.url, settings.results_url, settings.worker_url} == {"http://127.0.0.1:7440"}
 
 
 def test_addresses_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,6 @@ from tests.fake import (
     state_event,
     status,
     truncated_event,
-    until,
 )
 from tidemill import Client, ContractError, Error, OutputChunk, RefusedError, TaskResult, Unknown, UnreachableError, aio, proto
 from tidemill._core.engine import engine
@@ -115,7 +114,7 @@ def test_a_watch_that_is_dropped_leaves_its_stream(fake: Fake, client: Client) -
     for _ in client.watch("id"):
         break
     gc.collect()
-    assert gone.wait(3)
+    assert gone.wait(LIMIT)
 
 
 def test_a_cancelled_step_loses_nothing(fake: Fake) -> None:
@@ -153,7 +152,9 @@ def test_closing_the_client_ends_a_watch_that_waits(fake: Fake) -> None:
     client = Client(fake.url)
     watch = client.watch("id")
     next(watch)
-    threading.Timer(0.2, client.close).start()
+    # The next step waits on the engine before the client is closed there.
+    watch._pull.ask()
+    client.close()
     with pytest.raises(Error, match="closed"):
         next(watch)
     done.set()
@@ -183,85 +184,6 @@ def test_what_a_stream_said_that_was_over_at_once_is_not_lost(client: Client) ->
         return await stream.read(), await stream.read()
 
     assert engine().submit(read()).result(LIMIT) == ("first", "second")
-
-
-class Many:
-    """The server's side of `WatchResults`: streams that a test writes to."""
-
-    def __init__(self, fake: Fake) -> None:
-        self.added: list[list[tuple[str, int]]] = []
-        self.removed: list[str] = []
-        self.script: list[Any] = []
-        fake.on_watch_many = self._watch
-
-    def _watch(self, requests: Any, context: Any) -> Iterator[Any]:
-        mine: list[tuple[str, int]] = []
-        self.added.append(mine)
-
-        def read() -> None:
-            try:
-                for request in requests:
-                    mine.extend((target.task_id, target.after_sequence) for target in request.add)
-                    self.removed.extend(request.remove)
-            except Exception:
-                return
-
-        threading.Thread(target=read, daemon=True).start()
-        items = self.script.pop(0)
-        for item in items:
-            if callable(item):
-                item()
-            else:
-                yield item
-
-
-def many(task_id: str, event: proto.WatchResultResponse) -> proto.WatchResultsResponse:
-    return proto.WatchResultsResponse(task_id=task_id, event=event.event)
-
-
-def test_many_go_on_from_their_own_numbers(fake: Fake, client: Client) -> None:
-    server = Many(fake)
-    server.script = [
-        [many("a", state_event(1)), many("b", state_event(1)), many("b", state_event(2))],
-        [many("a", result_event(2)), many("b", result_event(3))],
-    ]
-    found = [(watched.task_id, watched.event.sequence) for watched in client.watch_many(["a", "b"]) if watched.event]
-    assert found == [("a", 1), ("b", 1), ("b", 2), ("a", 2), ("b", 3)]
-    assert [sorted(added) for added in server.added] == [[("a", 0), ("b", 0)], [("a", 1), ("b", 2)]]
-
-
-def test_one_bad_id_does_not_end_the_others_and_a_passing_refusal_is_tried_again(fake: Fake, client: Client) -> None:
-    server = Many(fake)
-    refused = proto.WatchResultsResponse(task_id="bad", error=status(NOT_FOUND, "m", info("TASK_NOT_FOUND")))
-    passing = proto.WatchResultsResponse(task_id="a", error=status(UNAVAILABLE, "m", info("STORE_UNAVAILABLE")))
-    added = lambda: until(lambda: len(server.added[0]) == 3, "that a is added again")  # noqa: E731
-    server.script = [[refused, passing, added, many("a", result_event(1))]]
-    found = list(client.watch_many(["a", "bad"]))
-    assert [(watched.task_id, watched.error is None) for watched in found] == [("bad", False), ("a", True)]
-
-
-def test_tasks_are_added_and_removed_while_it_runs(fake: Fake, client: Client) -> None:
-    server = Many(fake)
-    removed = lambda: until(lambda: server.removed == ["b"], "that b is removed")  # noqa: E731
-    added = lambda: until(lambda: len(server.added[0]) == 3, "that c is added")  # noqa: E731
-    server.script = [[many("a", result_event(1)), removed, added, many("b", state_event(1)), many("c", result_event(8))]]
-    watch = client.watch_many(["a", "b"], keep_open=True)
-    assert next(watch).task_id == "a"
-    watch.remove("b")
-    watch.add("c", after=7)
-    watch.end()
-    assert [watched.task_id for watched in watch] == ["c"], "what b said after its removal goes nowhere"
-    assert ("c", 7) in server.added[0]
-
-
-def test_every_task_is_told_when_no_stream_can_be_had() -> None:
-    async def main() -> None:
-        async with aio.Client("127.0.0.1:1", timeout=0.4) as client:
-            found = [watched async for watched in client.watch_many(["a", "b"])]
-            assert sorted(watched.task_id for watched in found) == ["a", "b"]
-            assert all(isinstance(watched.error, UnreachableError) for watched in found)
-
-    asyncio.run(main())
 
 
 def test_chunks_are_payloads(fake: Fake, client: Client) -> None:

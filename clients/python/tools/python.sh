@@ -42,3 +42,11 @@ install_requirements() {
     mapfile -t requirements < <(grep -Ev '^[[:space:]]*(#|$)' "$3")
     private_environment "$1" "$2" "${requirements[@]}"
 }
+
+# has_requirements FOLDER FILE: true if they are installed there, whatever the Python. To look for one takes long where it is chosen by a
+# script of a version manager.
+has_requirements() {
+    local requirements
+    mapfile -t requirements < <(grep -Ev '^[[:space:]]*(#|$)' "$2")
+    [[ -x $1/bin/python && -f $1/.wanted && $(<"$1/.wanted") == "Python "+([0-9.])" ${requirements[*]}" ]]
+}

@@ -109,3 +109,15 @@ def normalized(url: str) -> str:
         raise InvalidError(f"address `{url}`: write http://HOST:PORT, or https://HOST:PORT for TLS")
     scheme, host = found[1] or "http", found[2]
     return f"{scheme}://{host}:{found[3]}" if found[3] else f"{scheme}://{host}"
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def split(address: str) -> tuple[str, str, int]:
+    """Scheme, host without brackets, and port of a normalized address."""
+    scheme, _, rest = address.partition("://")
+    host, port = rest, ""
+    if ":" in rest.rpartition("]")[2]:
+        host, _, port = rest.rpartition(":")
+    return scheme, host.strip("[]"), int(port) if port else _PORTS[scheme]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidemill._core.times import Seconds
+from tidemill._core.times import Seconds, seconds
 
 
 class Failure(Exception):
@@ -20,8 +20,8 @@ class Failure(Exception):
         self.message = message
         self.permanent = permanent
         """Another attempt would not mend it: the task is a dead letter at once."""
-        self.retry_after = retry_after
-        """Wait this long before the next attempt instead of the policy's backoff, at most 7 days."""
+        self.retry_after = None if retry_after is None else seconds(retry_after)
+        """Wait this long, in seconds, before the next attempt instead of the policy's backoff; more than 7 days count as 7 days."""
         self.type = type
         """The kind of error, for people and filters; at most 256 bytes. Empty: the name of a subclass, if it is one."""
 

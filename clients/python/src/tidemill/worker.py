@@ -45,13 +45,13 @@ class Context(BaseContext):
     def wait_cancelled(self, timeout: Seconds | None = None) -> CancelRequest | None:
         """Waits until the handler is asked to stop; None if that did not happen within the timeout. The handler may then still succeed, or
         agree by raising `Cancel`; after the worker's cancel grace it counts as agreed."""
-        self._job.asked.wait(None if timeout is None else seconds(timeout))
+        self._job.asked.wait(None if timeout is None else min(seconds(timeout), threading.TIMEOUT_MAX))
         self.raise_if_stopped()
         return self.cancel_request
 
     def sleep(self, time: Seconds) -> None:
         """`time.sleep` that ends early, with `Stopped`, when the handler should be gone."""
-        self._job.ended.wait(seconds(time))
+        self._job.ended.wait(min(seconds(time), threading.TIMEOUT_MAX))
         self.raise_if_stopped()
 
     def raise_if_stopped(self) -> None:
@@ -151,8 +151,8 @@ class Worker:
 
     @property
     def status(self) -> str:
-        """`new`, `connecting`, `working`, `disconnected` (what runs goes on), `stuck` (connected, but every place is taken by a handler
-        that was stopped and does not end), `draining`, `stopped`."""
+        """`new`, `connecting`, `working`, `disconnected` (also while the server is silent or about to go; what runs goes on), `stuck`
+        (connected, but every place is taken by a handler that was stopped and does not end), `draining`, `stopped`."""
         return self._running.status
 
     @property

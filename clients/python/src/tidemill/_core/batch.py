@@ -10,7 +10,7 @@ from tidemill import proto
 from tidemill._core.link import Link
 from tidemill._core.retry import Limits, again, backoff
 from tidemill._core.status import contract_error, error_of_message
-from tidemill.errors import Error
+from tidemill.errors import Error, Outcome
 from tidemill.event import Enqueued
 
 #: Most tasks of one call of the contract.
@@ -49,6 +49,15 @@ async def _send(link: Link, limits: Limits, path: str, part: list[_Open], outcom
     """One call, and as many again as its refused entries need."""
     until = monotonic() + limits.deadline
     tries = 0
+    # Entries that an earlier call may have stored, even if a later one did not.
+    open_ended: set[int] = set()
+
+    def failed(index: int, request: proto.EnqueueRequest, error: Error) -> Error:
+        if error.outcome is Outcome.UNKNOWN:
+            open_ended.add(index)
+        outcome = Outcome.UNKNOWN if index in open_ended else error.outcome
+        return error._but(outcome=outcome, idempotency_key=request.idempotency_key)
+
     while part:
         tries += 1
         left = Limits(max(0.0, until - monotonic()), limits.tries)
@@ -60,14 +69,14 @@ async def _send(link: Link, limits: Limits, path: str, part: list[_Open], outcom
         except Error as error:
             # Whatever ended the call ended it for each entry.
             for index, request in part:
-                outcomes[index] = error._but(idempotency_key=request.idempotency_key)
+                outcomes[index] = failed(index, request, error)
             return
         refused: list[_Open] = []
         delay = 0.0
         for (index, request), outcome in zip(part, answer.outcomes, strict=True):
             found = _outcome(outcome, link.address)
             if isinstance(found, Error):
-                found = found._but(idempotency_key=request.idempotency_key)
+                found = failed(index, request, found)
                 if (next_try := again(found)) is not None:
                     refused.append((index, request))
                     delay = max(delay, next_try.delay)

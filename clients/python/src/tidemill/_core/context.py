@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from tidemill import proto
-from tidemill._core.job import Job
+from tidemill._core.job import Job, cut
 from tidemill._core.times import from_duration, from_timestamp
 from tidemill.event import TaskError
 from tidemill.failure import Cancel, ChunkRefusedError, ChunkTooLargeError, Failure, Release, Stopped
@@ -16,8 +16,9 @@ from tidemill.payload import Payload, PayloadLike
 from tidemill.trace import TraceContext
 from tidemill.worker_events import CancelRequest
 
-#: The contract's limit of one chunk.
+#: The contract's limits of one chunk, and of the text of progress.
 _MOST_CHUNK = 64 * 1024
+_MOST_PROGRESS = 1024
 _log = logging.getLogger("tidemill.worker")
 
 
@@ -99,7 +100,8 @@ class BaseContext:
 
     def _progress(self, fraction: float, message: str) -> None:
         fraction = 0.0 if math.isnan(fraction) else min(max(fraction, 0.0), 1.0)
-        report = proto.ReportProgressRequest(lease_token=self._job.token, progress=proto.Progress(fraction=fraction, message=message))
+        progress = proto.Progress(fraction=fraction, message=cut(message, _MOST_PROGRESS))
+        report = proto.ReportProgressRequest(lease_token=self._job.token, progress=progress)
         self._job.reports.progress(self._job, proto.WorkRequest(progress=report))
 
     def _chunk(self, piece: PayloadLike) -> proto.WorkRequest:

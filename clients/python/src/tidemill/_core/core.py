@@ -65,9 +65,11 @@ class Core:
         return Cancelled(TaskState.from_proto(answer.state), answer.cancel_requested)
 
     async def result(self, task_id: str, wait: float = 0.0) -> TaskSnapshot:
-        request = proto.GetResultRequest(task_id=task_id)
-        if wait > 0.0:
-            request.wait.CopyFrom(duration(wait))
+        def request(left: float) -> proto.GetResultRequest:
+            # A later try has less time: the server must not hold its answer back for longer than this side waits.
+            held_back = min(wait, left - self.limits.deadline)
+            return proto.GetResultRequest(task_id=task_id, wait=duration(held_back) if held_back > 0.0 else None)
+
         limits = Limits(self.limits.deadline + wait, self.limits.tries)
         answer = await self.results.unary(RESULTS + "GetResult", request, proto.GetResultResponse, limits)
         return TaskSnapshot._of(answer)

@@ -9,12 +9,12 @@ from tidemill._core.job import Job
 class Held:
     """One lease."""
 
-    __slots__ = ("due", "ended", "job", "not_adopted", "refusals", "settle")
+    __slots__ = ("due", "job", "not_adopted", "refusals", "reports", "settle")
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        #: The handler has ended, and what it said is on its way.
-        self.ended = False
+        #: Progress and chunks that were sent over the stream: so many refusals may be of them, and not of the settle.
+        self.reports = 0
         #: How the attempt ended, once that was said; kept until the server has answered it, to be said again after a broken stream.
         self.settle: proto.WorkRequest | None = None
         #: The registration did not adopt it: that it is lost is said once apart from the settle's own answer.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tidemill import proto
-from tidemill._core.times import duration
+from tidemill._core.times import duration, seconds
 from tidemill.errors import InvalidError
 from tidemill.failure import Cancel, Failure, Release, Stopped
 from tidemill.names import CancelCause
@@ -19,6 +19,8 @@ _MOST_OUTPUT = 4 * 1024 * 1024
 #: The contract's limits in bytes; longer texts are cut by the server, and here, so that one cannot be too large for a message.
 _MOST_MESSAGE = 8 * 1024
 _MOST_TYPE = 256
+#: The contract's longest, in seconds. A failure that names more must not be refused, which would cost the lease and count as a crash.
+_MOST_RETRY_AFTER = 7 * 86_400.0
 
 
 class Reports(Protocol):
@@ -42,7 +44,9 @@ class Job:
         self.facts = TaskFacts(assignment.task_id, assignment.kind, assignment.attempt)
         self.cancel_request: CancelRequest | None = None
         self.stopped = False
-        #: The handler has returned.
+        #: How the handler ended, from that moment on, even if nobody could be told yet: what waits for a stream is not what still runs.
+        self.said: proto.WorkRequest | None = None
+        #: The session knows that the handler has returned.
         self.over = False
         #: What the server said of a chunk that it did not take.
         self.refused: str | None = None
@@ -53,6 +57,7 @@ class Job:
 
     def end(self, settle: proto.WorkRequest) -> None:
         """The handler has ended; from any thread."""
+        self.said = settle
         self.reports.ended(self, settle)
 
     def completed(self, value: Any) -> proto.WorkRequest:
@@ -76,12 +81,13 @@ class Job:
         # A handler that was asked to stop and whose waits were cut off has agreed.
         if agreed or (isinstance(error, asyncio.CancelledError) and self.cancel_request is not None):
             return self.agreed()
-        if isinstance(error, Failure):
+        # A subclass may have left out what makes it one.
+        if isinstance(error, Failure) and hasattr(error, "retry_after"):
             return self._failed(error)
         name = type(error).__qualname__
         module = type(error).__module__
         name = name if module in {"builtins", "__main__"} else f"{module}.{name}"
-        return self._failed(Failure(str(error) or name, type=name))
+        return self._failed(Failure(_text(error) or name, type=name))
 
     def agreed(self) -> proto.WorkRequest:
         """What to say of a handler that stops because it was asked to. One that ran too long has failed, whatever it calls it: a release
@@ -99,10 +105,10 @@ def failed(token: str, failure: Failure) -> proto.WorkRequest:
     name = failure.type or (type(failure).__qualname__ if type(failure) is not Failure else "")
     fail = proto.FailTaskRequest(
         lease_token=token,
-        message=_cut(failure.message, _MOST_MESSAGE),
-        type=_cut(name, _MOST_TYPE),
+        message=cut(failure.message, _MOST_MESSAGE),
+        type=cut(name, _MOST_TYPE),
         permanent=failure.permanent,
-        retry_after=None if failure.retry_after is None else duration(failure.retry_after),
+        retry_after=None if failure.retry_after is None else duration(min(max(seconds(failure.retry_after), 0.0), _MOST_RETRY_AFTER)),
     )
     return proto.WorkRequest(fail=fail)
 
@@ -112,6 +118,15 @@ def release(token: str, *, cancelled: bool = False, draining: bool = False) -> p
     return proto.WorkRequest(release=proto.ReleaseTaskRequest(lease_token=token, cancelled=cancelled, draining=draining))
 
 
-def _cut(text: object, most: int) -> str:
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        # Its text is the program's code, too.
+        return ""
+
+
+def cut(text: object, most: int) -> str:
+    """So many bytes of a text at most, whole characters."""
     # Surrogates, which no message can hold, become question marks.
     return str(text).encode("utf-8", "replace")[:most].decode("utf-8", "ignore")

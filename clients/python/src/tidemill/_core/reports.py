@@ -55,12 +55,6 @@ class ReportQueue:
                 return message
         return None
 
-    def take_settles(self) -> list[tuple[Job, proto.WorkRequest]]:
-        """The settles alone: for what else is there, there is no more time."""
-        settles = [(job, message) for job, message, settles in self._queue if settles]
-        self._queue.clear()
-        return settles
-
     def close(self) -> None:
         """Nothing more goes anywhere."""
         self._closed = True

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
-import grpc
-
-from tidemill._core.status import deadline_error, error_of
+from tidemill._core.status import deadline_error
 from tidemill.errors import (
     ConnectionLostError,
     DeadlineExceededError,
@@ -34,7 +32,9 @@ T = TypeVar("T")
 _BASE = 0.1
 #: Longest wait between two probes of a server that is away.
 _PROBE_CAP = 1.0
-#: The server's timer works from the same deadline, and may run out sooner by about this much.
+#: How long one caller may keep the others waiting: a call that takes long by its nature, or a replica that hangs, must not hold the line.
+_LONGEST_TURN = 1.0
+#: The server's timer works from the same deadline, and may run out sooner by about this much. Nor is it worth another try.
 _NEAR = 0.05
 
 
@@ -129,13 +129,25 @@ class Line:
 
     @asynccontextmanager
     async def turn(self, deadline: float) -> AsyncIterator[None]:
-        """Waits while the server is away; then its holder is the only one that tries. Raises `asyncio.TimeoutError` at the deadline."""
-        held = await self._enter(deadline)
+        """Waits while the server is away; then its holder is the only one that tries, for a second. Raises `asyncio.TimeoutError` at the
+        deadline."""
+        if not await self._enter(deadline):
+            yield
+            return
+        held = True
+
+        def leave() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._turn.release()
+
+        timer = asyncio.get_running_loop().call_later(_LONGEST_TURN, leave)
         try:
             yield
         finally:
-            if held:
-                self._turn.release()
+            timer.cancel()
+            leave()
 
     async def _enter(self, deadline: float) -> bool:
         if self._away is None:
@@ -187,8 +199,8 @@ class Limits:
 
 
 async def call(line: Line, address: str, limits: Limits, send: Callable[[float], Awaitable[T]]) -> T:
-    """Makes tries with `send`, which gets the time that is left, until one is answered, refused for good, or the limits are reached. Only
-    for calls that are safe to repeat. The outcome of the error considers all tries."""
+    """Makes tries with `send`, which gets the time that is left and raises `Error`, until one is answered, refused for good, or the limits
+    are reached. Only for calls that are safe to repeat. The outcome of the error considers all tries."""
     deadline = monotonic() + limits.deadline
     line.calls += 1
     outcome, last, tries = Outcome.NOT_APPLIED, None, 0
@@ -198,6 +210,10 @@ async def call(line: Line, address: str, limits: Limits, send: Callable[[float],
             if tries:
                 await _take(line.budget, deadline)
             async with line.turn(deadline):
+                why = last or line.why
+                if why is not None and monotonic() + _NEAR >= deadline:
+                    # Such a try would tell nothing but that its time was too short, and leave open what became of it.
+                    raise why._but(outcome=outcome)
                 line.attempts += 1
                 answer, error = await _attempt(address, deadline, limits.deadline, send)
                 if error is None:
@@ -238,8 +254,8 @@ async def _attempt(address: str, deadline: float, limit: float, send: Callable[[
         return None, deadline_error(Outcome.NOT_APPLIED, address, limit)
     try:
         return await send(left), None
-    except grpc.aio.AioRpcError as status:
-        error = error_of(status, address)
+    except Error as found:
+        error = found
     # The library's timer, or that of the server's, which works from the deadline sent along and gives no reason.
     timer = error.code in {"CANCELLED", "DEADLINE_EXCEEDED"} and not error.reason
     near = monotonic() + _NEAR >= deadline

@@ -23,7 +23,7 @@ from tidemill._core.engine import Mailbox
 from tidemill._core.held import Held
 from tidemill._core.job import Job, failed, release
 from tidemill._core.reports import ReportQueue
-from tidemill._core.retry import backoff, resume
+from tidemill._core.retry import Again, backoff, resume
 from tidemill._core.setup import Runner, Setup
 from tidemill._core.status import broken_error
 from tidemill._core.stream import WorkStream
@@ -44,6 +44,10 @@ from tidemill.worker_events import (
 
 #: Longest wait between two connections, and before a settle is said again.
 _MAX_BACKOFF = 5.0
+#: Wait after a stream that the server ended with a reason which no repetition mends.
+_AFTER_REFUSAL = 1.0
+#: Refusals that may be of reports instead of the settle: more of them are hardly under way.
+_MOST_AMBIGUOUS = 8
 #: After the grace: how long the server may take to answer the last settles.
 _LAST_WORD = 10.0
 
@@ -85,19 +89,23 @@ class Session:
                 self._tick()
                 if self._failed is not None:
                     raise self._failed
-            self._finishing = True
-            if self._stream is not None:
-                await self._stream.finish()
-                self._stream = None
+            await self._finish()
         finally:
             self.over = True
             self._abandon()
 
     def _done(self) -> bool:
-        if self._release_at is None or self._held:
-            return False
-        # The server may have leased something for a stream that is being opened: it has to be given back in order.
-        return self._opening is None or monotonic() >= self._release_at
+        return self._release_at is not None and not self._held
+
+    async def _finish(self) -> None:
+        """Nothing is held any more: half-closes. A stream that is just being opened may have been assigned tasks already, which its
+        half-close gives back; to break it off would charge them with a crash."""
+        self._finishing = True
+        if self._opening is not None:
+            await asyncio.wait([self._opening], timeout=_LAST_WORD)
+        if self._stream is not None:
+            await self._stream.finish()
+            self._stream = None
 
     def _abandon(self) -> None:
         """Whatever is left: its handlers are stopped, and its leases expire."""
@@ -175,8 +183,11 @@ class Session:
         self._failures, self._connected = 0, True
         old, self._stream = self._stream, stream
         adopted, named = set(stream.registered.adopted), set(register.held)
+        # Assigned by a replica that drains, after the registration was on its way: nobody renews those yet.
+        unnamed = not named.issuperset(self._held)
         for token, held in self._held.items():
             held.not_adopted = token in named and token not in adopted
+            held.reports = 0
             if held.settle is not None:
                 # Whether it was applied is unknown; to say it again is harmless.
                 held.due = None
@@ -186,11 +197,17 @@ class Session:
         stream.start(self._hear, lambda error: self._lost(stream, error), self._reports.next)
         if old is not None:
             old.leave()
+        if unnamed:
+            # Another registration names them.
+            stream.leaving, self._open_at = True, monotonic()
         self._setup.tell(self._runner, Connected(self._link.address))
 
     def _not_opened(self, error: Error) -> None:
         self._failures += 1
         may = resume(error)
+        if may is None and self._connected and not error.reason:
+            # Once it has worked, only our own server's considered word ends it: what a proxy says may pass, and leases are held.
+            may = Again(0.0, whole_server=True)
         within = self._setup.connect_within
         late = within is not None and monotonic() - self._begun >= within and not self._connected
         if may is None or late:
@@ -200,18 +217,19 @@ class Session:
         self._setup.tell(self._runner, Disconnected(error))
 
     def _lost(self, stream: WorkStream, error: Error) -> None:
+        """Whatever ended a stream that was registered, the next registration tells whether it is meant for good: e.g. a process that was
+        paused is told by the end of its stream that its silence broke the rules."""
         stream.leave()
         if stream is not self._stream:
             return
         self._stream = None
         self._wake.set()
         may = resume(error)
-        if may is None:
-            self._failed = error
+        delay = _AFTER_REFUSAL if may is None else may.delay
         # A replica that drains closes its streams; the next one is being opened already.
-        elif not stream.leaving:
+        if not stream.leaving:
             self._failures += 1
-            self._open_at = monotonic() + may.delay + backoff(self._failures, _MAX_BACKOFF)
+            self._open_at = monotonic() + delay + backoff(self._failures, _MAX_BACKOFF)
             self._setup.tell(self._runner, Disconnected(error))
 
     # --- What the server says ---
@@ -254,10 +272,12 @@ class Session:
 
     def _cancel_requested(self, cancel: proto.CancelRequested) -> None:
         held = self._held.get(cancel.lease_token)
-        if held is None or held.settle is not None or held.ended:
+        if held is None or held.settle is not None or held.job.said is not None:
             return
         held.job.cancel_request = CancelRequest(CancelCause.from_proto(cancel.cause), cancel.reason)
-        held.due = monotonic() + self._setup.cancel_grace
+        if held.due is None:
+            # It is said again after each registration: the grace began with the first.
+            held.due = monotonic() + self._setup.cancel_grace
         self._runner.ask_to_stop(held.job)
         self._wake.set()
 
@@ -276,10 +296,16 @@ class Session:
         if held is None:
             return
         message = f"{refused.reason}: {refused.message}"
+        wrong = refused.reason == "INVALID_REQUEST" and not refused.outcome_unknown
+        of_a_report = wrong and held.reports > 0
+        if of_a_report:
+            held.reports = min(held.reports, _MOST_AMBIGUOUS) - 1
         if held.settle is None:
             # A report; its handler hears of it with the next one.
             held.job.refused = message
-        elif refused.outcome_unknown or refused.reason in {"STORE_UNAVAILABLE", "DRAINING"}:
+        elif not wrong or of_a_report:
+            # It may pass; or it was a report before the settle that was refused, which a refusal does not say: then the settle's own answer
+            # is still to come, and to say it again is harmless.
             held.refusals += 1
             held.due = monotonic() + backoff(held.refusals, _MAX_BACKOFF)
             self._wake.set()
@@ -299,10 +325,8 @@ class Session:
         """The handler has ended, whatever became of its lease."""
         job.over = True
         held = self._held.get(job.token)
-        if held is not None and held.job is job:
-            held.ended = True
-            if held.settle is None:
-                held.due = None
+        if held is not None and held.job is job and held.settle is None:
+            held.due = None
         if job in self._stuck:
             self._stuck.discard(job)
             self._say_credits()
@@ -314,6 +338,8 @@ class Session:
             return False
         if settles:
             held.settle, held.due = message, None
+        else:
+            held.reports += 1
         return True
 
     def wake_stream(self) -> None:
@@ -367,7 +393,8 @@ class Session:
         held.due = None
         if held.settle is not None:
             self._say(held.settle)
-        elif held.job.cancel_request is not None:
+        # If it has ended in time, what it said is on its way.
+        elif held.job.cancel_request is not None and held.job.said is None:
             self._settle(token, held.job.agreed())
 
     def drain(self, grace: float | None = None) -> None:
@@ -386,12 +413,9 @@ class Session:
 
     def _release_all(self) -> None:
         """The grace is over: what still runs is given back; what has ended waits for its answer."""
-        for job, message in self._reports.take_settles():
-            if self.forward(job, message, settles=True):
-                self._say(message)
         for token, held in list(self._held.items()):
             if held.settle is None:
-                self._settle(token, release(token, draining=True))
+                self._settle(token, held.job.said or release(token, draining=True))
         self._release_at, self._released = monotonic() + _LAST_WORD, True
 
     def _unsettled(self) -> Error:
@@ -407,7 +431,8 @@ class Session:
             return "stopped"
         if self._release_at is not None:
             return "draining"
-        if self._stream is None:
+        stream = self._stream
+        if stream is None or stream.leaving or stream.silent_at <= monotonic():
             return "disconnected" if self._connected else "connecting"
         late = self._runner.behind() > _STUCK_AFTER
         return "working" if self._credits() > 0 and not late else "stuck"

@@ -26,6 +26,8 @@ _DOMAIN = "tidemill.dev"
 _DETAILS = "grpc-status-details-bin"
 #: Codes that leave open whether the call was applied.
 _OPEN = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"})
+#: Those do so, too, if they are not the server's own: e.g. its answer was too large for this side, after it had done what it answers.
+_OPEN_IF_FOREIGN = frozenset({"RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "DATA_LOSS"})
 
 # gRPC's library does not say whether a status came over the wire. These are the texts of those it makes itself, in versions 1.62 to 1.85.
 _NO_CONNECTION = (
@@ -61,8 +63,8 @@ _BROKEN = (
 _HINTS = {
     TlsProblem.UNTRUSTED: "the server's certificate is not trusted for this address: name the authority that signed it, or the right host",
     TlsProblem.NOT_SPOKEN: "the server does not speak TLS: use http://",
-    TlsProblem.REQUIRED: "if the server speaks TLS, use https://",
-    TlsProblem.CERTIFICATE_REQUIRED: "the server may ask for a client certificate",
+    TlsProblem.REQUIRED: "the server speaks TLS: use https://",
+    TlsProblem.CERTIFICATE_REQUIRED: "over TLS the server asks for a client certificate",
 }
 
 
@@ -112,31 +114,35 @@ def _unreachable(code: str, text: str, address: str) -> Error:
     problem = _tls_problem(text.lower(), address)
     # The library's preamble says nothing that the error's own does not.
     text = text.rsplit("last error: ", 1)[-1].removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ")
-    if problem is not None:
-        text = f"{text}; {_HINTS[problem]}"
-    return UnreachableError(text, code=code, address=address, tls_problem=problem)
+    error = UnreachableError(text, code=code, address=address)
+    return error if problem is None else tls_error(error, problem)
+
+
+def tls_error(error: Error, problem: TlsProblem) -> Error:
+    """The same error, once it is known what is wrong about TLS."""
+    return error._but(message=f"{error.message}; {_HINTS[problem]}", tls_problem=problem)
 
 
 def _tls_problem(lower: str, address: str) -> TlsProblem | None:
-    """What a failed handshake usually means."""
+    """What a failed handshake means for sure. That a connection was closed means nothing yet: see `Doorbell`."""
 
     def says(*words: str) -> bool:
         return any(word in lower for word in words)
 
-    closed = says("socket closed", "connection reset", "broken pipe")
-    if address.startswith("https://"):
-        if says("certificate_verify_failed", "hostname verification", "peer name"):
-            return TlsProblem.UNTRUSTED
-        if says("wrong_version_number", "unknown_protocol", "http_request"):
-            return TlsProblem.NOT_SPOKEN
-        return TlsProblem.CERTIFICATE_REQUIRED if closed or says("certificate_required") else None
-    return TlsProblem.REQUIRED if closed or says("http1.x", "settings frame") else None
+    if not address.startswith("https://"):
+        return None
+    if says("certificate_verify_failed", "hostname verification", "peer name"):
+        return TlsProblem.UNTRUSTED
+    if says("wrong_version_number", "unknown_protocol", "http_request"):
+        return TlsProblem.NOT_SPOKEN
+    return TlsProblem.CERTIFICATE_REQUIRED if says("certificate_required") else None
 
 
 def _refused(code: str, text: str, address: str, facts: dict[str, Any]) -> Error:
     said = facts["metadata"].get("outcome")
     if said is None:
-        outcome = Outcome.UNKNOWN if code in _OPEN else Outcome.NOT_APPLIED
+        foreign = not facts["reason"] and code in _OPEN_IF_FOREIGN
+        outcome = Outcome.UNKNOWN if code in _OPEN or foreign else Outcome.NOT_APPLIED
     else:
         outcome = Outcome.UNKNOWN if said == "unknown" else Outcome.NOT_APPLIED
     return RefusedError(

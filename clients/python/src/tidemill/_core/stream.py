@@ -143,7 +143,7 @@ async def _register(link: Link, channel: Any, register: proto.Register) -> WorkS
             await call.write(proto.WorkRequest(register=register))
         first = await call.read()
     except grpc.aio.AioRpcError as status:
-        raise error_of(status, link.address) from None
+        raise await link.error(status) from None
     except asyncio.CancelledError:
         call.cancel()
         raise

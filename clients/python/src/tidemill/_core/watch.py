@@ -34,16 +34,21 @@ OnBreak = Callable[[Error], None]
 class Cursor:
     """Where a watch stands in the log of one task: what it has seen, and whether the log is over."""
 
-    __slots__ = ("finished", "last_sequence")
+    __slots__ = ("finished", "last_sequence", "restarting")
 
     def __init__(self, last_sequence: int) -> None:
         self.last_sequence = last_sequence
         self.finished = False
+        #: It was moved while events of before may still be on their way: they are no holes.
+        self.restarting = False
 
     def accept(self, event: Event, address: str) -> bool:
         """Moves on. False: an event that was seen before. Raises at a hole: the log is complete or says what is not there."""
         expected = self.last_sequence + 1
         first = event.kind.from_sequence if isinstance(event.kind, Truncated) else event.sequence
+        if first > expected and self.restarting:
+            return False
+        self.restarting = False
         if first > expected:
             raise contract_error(address, f"event {first} came where {expected} was due, and nothing says why")
         # The result is sent even if the cursor is its own number.
@@ -131,32 +136,40 @@ async def open_stream(core: Core, start: Callable[[Link], Any], first: Any = Non
     deadline is for opening it only."""
     link = core.results
     limit = core.limits.deadline
-    async with link.line.turn(float("inf")):
-        call = start(link)
-        try:
-            if first is not None:
-                # If it is over already, reading says why.
-                with suppress(asyncio.InvalidStateError):
-                    await asyncio.wait_for(call.write(first), limit)
-            # A server sends its headers as soon as it has accepted the call.
-            if not await asyncio.wait_for(call.initial_metadata(), limit):
-                await asyncio.sleep(_MOMENT)
-            # One that is over already has failed, and reading says why; or it had little to say, which must not be lost.
-            message = await call.read() if call.done() else grpc.aio.EOF
-        except asyncio.TimeoutError:
-            call.cancel()
-            error = deadline_error(Outcome.NOT_APPLIED, link.address, limit)
-        except grpc.aio.AioRpcError as status:
-            error = error_of(status, link.address)
-        else:
-            link.line.back()
-            return Stream(call, link, None if message is grpc.aio.EOF else message)
-        may = resume(error)
-        if may is not None and may.whole_server:
-            link.line.away(error, may.delay)
-        else:
-            link.line.back()
-        raise error
+    try:
+        async with link.line.turn(monotonic() + limit):
+            opened = await _opened(link, limit, start, first)
+            if isinstance(opened, Stream):
+                link.line.back()
+                return opened
+            may = resume(opened)
+            if may is not None and may.whole_server:
+                link.line.away(opened, may.delay)
+            else:
+                link.line.back()
+    except asyncio.TimeoutError:
+        opened = link.line.why or deadline_error(Outcome.NOT_APPLIED, link.address, limit)
+    raise opened
+
+
+async def _opened(link: Link, limit: float, start: Callable[[Link], Any], first: Any) -> Stream | Error:
+    call = start(link)
+    try:
+        if first is not None:
+            # If it is over already, reading says why.
+            with suppress(asyncio.InvalidStateError):
+                await asyncio.wait_for(call.write(first), limit)
+        # A server sends its headers as soon as it has accepted the call.
+        if not await asyncio.wait_for(call.initial_metadata(), limit):
+            await asyncio.sleep(_MOMENT)
+        # One that is over already has failed, and reading says why; or it had little to say, which must not be lost.
+        message = await call.read() if call.done() else grpc.aio.EOF
+    except asyncio.TimeoutError:
+        call.cancel()
+        return deadline_error(Outcome.NOT_APPLIED, link.address, limit)
+    except grpc.aio.AioRpcError as status:
+        return await link.error(status)
+    return Stream(call, link, None if message is grpc.aio.EOF else message)
 
 
 class Follower:

@@ -31,6 +31,8 @@ class FollowerOfMany:
         self._patience = Patience(core.limits, give_up_after)
         self._on_break = on_break
         self._cursors: dict[str, Cursor] = {}
+        #: Removed from the stream: what comes of them was on its way.
+        self._removed: set[str] = set()
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         #: What came: messages, and at last the error that ended the stream.
@@ -43,11 +45,15 @@ class FollowerOfMany:
         self._over = False
 
     def add(self, task_id: str, after: int) -> None:
-        self._cursors[task_id] = Cursor(after)
+        cursor = Cursor(after)
+        cursor.restarting = task_id in self._cursors or task_id in self._removed
+        self._removed.discard(task_id)
+        self._cursors[task_id] = cursor
         self._say(proto.WatchResultsRequest(add=[self._target(task_id)]))
 
     def remove(self, task_id: str) -> None:
         if self._cursors.pop(task_id, None) is not None:
+            self._removed.add(task_id)
             self._say(proto.WatchResultsRequest(remove=[task_id]))
 
     def end(self) -> None:
@@ -135,6 +141,9 @@ class FollowerOfMany:
         # What is added or removed from here on is said after this.
         self._again.clear()
         self._outbox.clear()
+        self._removed.clear()
+        for cursor in self._cursors.values():
+            cursor.restarting = False
         targets = [self._target(task_id) for task_id in self._cursors]
         parts = [targets[begin : begin + _CHUNK] for begin in range(0, len(targets), _CHUNK)]
         self._outbox.extend(proto.WatchResultsRequest(add=part) for part in parts[1:])
@@ -199,7 +208,7 @@ class FollowerOfMany:
         if event is None and error is None:
             return None
         if error is not None or cursor.finished:
-            del self._cursors[task_id]
+            self._cursors.pop(task_id, None)
         return Watched(task_id, event, error)
 
     def _read_item(self, message: Any, cursor: Cursor) -> tuple[Event | None, Error | None]:
@@ -218,6 +227,8 @@ class FollowerOfMany:
         try:
             return (event if cursor.accept(event, address) else None), None
         except Error as hole:
+            # The server knows of none, and would go on.
+            self.remove(message.task_id)
             return None, hole
 
     def _add_again(self) -> None:
