@@ -108,8 +108,8 @@ pub(crate) fn outcome(settle: &Settle, state: TaskState) -> &'static str {
         (_, TaskState::Expired) => "expired",
         (_, TaskState::Failed) => "failed",
         (Settle::Complete { .. } | Settle::CompleteTooLarge { .. }, _) => "succeeded",
-        (Settle::Fail { .. }, _) => "retry",
-        (Settle::Release { .. } | Settle::Stop, _) => "released",
+        (Settle::Fail { .. }, _) | (_, TaskState::Scheduled) => "retry",
+        (Settle::Release { .. } | Settle::Stop { .. }, _) => "released",
     }
 }
 
