@@ -180,7 +180,6 @@ impl Cluster {
     }
 
     /// The Rust client, set up for the first process of each role that is there.
-    #[must_use]
     pub fn rust_client(&self) -> tidemill_client::ClientBuilder {
         let url = |role: Role| {
             let first = self.instances.iter().find(|instance| instance.role == role);

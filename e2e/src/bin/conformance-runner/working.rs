@@ -21,11 +21,13 @@ use crate::{
 /// Those that run.
 pub(crate) type Workers = Mutex<HashMap<String, Running>>;
 
+type Ending = JoinHandle<Result<(), Error>>;
+
 pub(crate) struct Running {
     /// None of a worker without the client. Kept after the stop: it may be asked while it drains.
     handle: Option<WorkerHandle>,
     /// Until it is told to stop.
-    life: Option<(oneshot::Sender<()>, JoinHandle<Result<(), Error>>)>,
+    life: Option<(oneshot::Sender<()>, Ending)>,
 }
 
 pub(crate) fn start(shared: &Arc<Shared>, command: &Value) -> Answer {
