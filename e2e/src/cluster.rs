@@ -179,6 +179,21 @@ impl Cluster {
         )
     }
 
+    /// The Rust client, set up for the first process of each role that is there.
+    pub fn rust_client(&self) -> tidemill_client::ClientBuilder {
+        let url = |role: Role| {
+            let first = self.instances.iter().find(|instance| instance.role == role);
+            first.map(Instance::url)
+        };
+        let builder = tidemill_client::Client::builder(url(Role::Gateway).expect("a gateway"));
+        let builder = url(Role::Worker)
+            .into_iter()
+            .fold(builder, |builder, url| builder.worker_url(url));
+        url(Role::Results)
+            .into_iter()
+            .fold(builder, |builder, url| builder.results_url(url))
+    }
+
     /// Starts a handler process that tries these workers, by number, in turn.
     pub fn handler(&mut self, options: &HandlerOptions, workers: &[usize]) -> Process {
         let ports = self.ports(Role::Worker);

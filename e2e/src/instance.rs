@@ -74,6 +74,12 @@ impl Instance {
         instance
     }
 
+    /// Where it serves gRPC.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -6,17 +6,8 @@
 use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 use tidemill_client::{Client, Context, EventKind, Failure, RetryPolicy, Task, TaskState, Worker};
-use tidemill_e2e::{Cluster, LIMIT, Role, TestServer, until};
+use tidemill_e2e::{Cluster, LIMIT, TestServer, until};
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
-
-fn client(cluster: &mut Cluster) -> Client {
-    let url = |cluster: &mut Cluster, role| format!("http://127.0.0.1:{}", cluster.get(role, 0).port);
-    Client::builder(url(cluster, Role::Gateway))
-        .worker_url(url(cluster, Role::Worker))
-        .results_url(url(cluster, Role::Results))
-        .build()
-        .expect("a client")
-}
 
 /// `cp -a`, file by file.
 fn copy(from: &Path, to: &Path) {
@@ -43,8 +34,8 @@ fn worker(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_under_load_is_a_store() {
-    let mut cluster = Cluster::of(1, 1, 1).start().await;
-    let before = client(&mut cluster);
+    let cluster = Cluster::of(1, 1, 1).start().await;
+    let before = cluster.rust_client().build().expect("a client");
     let (stop, run) = worker(&before);
     let mut working = JoinSet::new();
     working.spawn(run);
@@ -107,8 +98,8 @@ async fn a_copy_under_load_is_a_store() {
     fs::remove_dir_all(server.directory().join("appendonlydir")).expect("its own, empty one");
     copy(&backup, &server.directory().join("appendonlydir"));
     server.resume();
-    let mut restored = Cluster::of(1, 1, 1).over(server).start().await;
-    let after = client(&mut restored);
+    let restored = Cluster::of(1, 1, 1).over(server).start().await;
+    let after = restored.rust_client().build().expect("a client");
     let found = after.result(&done).await.expect("known");
     assert_eq!(
         (found.state, found.output.expect("an output").as_text()),

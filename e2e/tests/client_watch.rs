@@ -25,10 +25,6 @@ const CUTS: usize = 10;
 /// Tasks watched over one stream.
 const MANY: usize = 20;
 
-async fn address(cluster: &mut Cluster, role: Role) -> String {
-    format!("http://127.0.0.1:{}", cluster.get(role, 0).port)
-}
-
 /// Chunks are produced until the faults are over, at a rate that the bounded log keeps whole.
 fn start_worker(client: &Client, over: &Arc<AtomicBool>) -> (oneshot::Sender<()>, JoinHandle<()>) {
     let (stop, stopped) = oneshot::channel();
@@ -110,10 +106,9 @@ async fn follow_many(client: Client, ids: Vec<String>) -> HashMap<String, Vec<Ev
 async fn twenty_restarts_and_cut_connections_lose_and_double_nothing() {
     let mut cluster = Cluster::of(1, 1, 1).start().await;
     let proxy = Proxy::start(cluster.get(Role::Results, 0).port).await;
-    let builder = Client::builder(address(&mut cluster, Role::Gateway).await)
-        .worker_url(address(&mut cluster, Role::Worker).await)
-        .results_url(format!("http://127.0.0.1:{}", proxy.port));
-    let client = builder.build().expect("a client");
+    let builder = cluster.rust_client();
+    let client = builder.results_url(format!("http://127.0.0.1:{}", proxy.port));
+    let client = client.build().expect("a client");
     let over = Arc::new(AtomicBool::new(false));
     let (stop, worker) = start_worker(&client, &over);
 
@@ -159,12 +154,8 @@ async fn twenty_restarts_and_cut_connections_lose_and_double_nothing() {
 
 #[tokio::test]
 async fn one_bad_id_does_not_end_the_others_and_tasks_can_be_removed() {
-    let mut cluster = Cluster::of(1, 0, 1).start().await;
-    let builder = Client::builder(address(&mut cluster, Role::Gateway).await);
-    let client = builder
-        .results_url(address(&mut cluster, Role::Results).await)
-        .build()
-        .expect("a client");
+    let cluster = Cluster::of(1, 0, 1).start().await;
+    let client = cluster.rust_client().build().expect("a client");
     let good = client.enqueue(Task::new("nobody")).await.expect("stored").task_id;
     let dull = client.enqueue(Task::new("nobody")).await.expect("stored").task_id;
     let unknown = "019a0000-0000-7000-8000-000000000000";

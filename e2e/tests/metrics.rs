@@ -140,10 +140,8 @@ async fn lease(cluster: &Cluster, client: &Client) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_is_what_the_roles_export() {
     let mut cluster = Cluster::of(1, 1, 1).start().await;
-    let url = |cluster: &mut Cluster, role| format!("http://127.0.0.1:{}", cluster.get(role, 0).port);
-    let client = Client::builder(url(&mut cluster, Role::Gateway))
-        .worker_url(url(&mut cluster, Role::Worker))
-        .results_url(url(&mut cluster, Role::Results))
+    let client = cluster
+        .rust_client()
         .timeout(Duration::from_secs(2))
         .build()
         .expect("a client");

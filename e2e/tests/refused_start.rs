@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use tempfile::TempDir;
-use tidemill_e2e::{Process, TestServer, binary, environment, free_port};
+use tidemill_e2e::{Cluster, LIMIT, Process, Role, TestServer, binary, environment, free_port, get, until};
 
 /// Settings, and words that must be said about them.
 type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
@@ -69,6 +69,57 @@ async fn a_server_that_cannot_keep_the_promise_is_refused() {
             "a refused process leaves no trace"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_the_server_refuses_are_named() {
+    let (folder, server) = (TempDir::new().unwrap(), TestServer::start());
+    // One that has no password at all.
+    let cases: [Case; 1] = [(&[("redis.password", "any")], &["redis.password", "none"])];
+    check_credentials(folder.path(), &server, &cases).await;
+    assert_eq!(server.ask("CONFIG SET requirepass right").as_deref(), Some("+OK"));
+    let cases: [Case; 3] = [
+        (&[], &["redis.password", "NOAUTH"]),
+        (&[("redis.password", "wrong")], &["redis.password", "WRONGPASS"]),
+        (
+            &[("redis.username", "nobody"), ("redis.password", "right")],
+            &["redis.username", "WRONGPASS"],
+        ),
+    ];
+    check_credentials(folder.path(), &server, &cases).await;
+}
+
+async fn check_credentials(folder: &Path, server: &TestServer, cases: &[Case]) {
+    let url = server.url();
+    for (settings, words) in cases {
+        for role in ["gateway", "worker", "results"] {
+            let settings: Vec<_> = [("redis.url", url.as_str())]
+                .into_iter()
+                .chain(settings.to_vec())
+                .collect();
+            let (code, log) = refused(folder, role, &settings).await;
+            assert_eq!(code, Some(78), "{role} with {settings:?}: {log}");
+            for word in *words {
+                assert!(log.contains(word), "`{word}` is not said with {settings:?}: {log}");
+            }
+        }
+    }
+}
+
+/// A password that changes is no mistake of a process that runs: it waits for the server to take it in again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_process_outlives_a_change_of_the_password() {
+    let mut cluster = Cluster::of(1, 0, 0).start().await;
+    assert_eq!(cluster.server.ask("CONFIG SET requirepass new").as_deref(), Some("+OK"));
+    let admin = cluster.get(Role::Gateway, 0).admin;
+    let _ = cluster.server.ask("AUTH new\r\nCLIENT KILL TYPE normal");
+    let readiness = async || get(admin, "/readyz").await.ok().map(|(status, _)| status);
+    until("it is not ready", LIMIT, async || {
+        (readiness().await == Some(503)).then_some(())
+    })
+    .await;
+    let _ = cluster.server.ask("AUTH new\r\nCONFIG SET requirepass \"\"");
+    cluster.wait_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

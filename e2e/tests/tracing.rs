@@ -22,8 +22,8 @@ use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, KeyValue, any_value::Value},
     trace::v1::{Span, span::SpanKind, status::StatusCode},
 };
-use tidemill_client::{Client, Context, Failure, RetryPolicy, Task, TaskState, TraceContext, Worker};
-use tidemill_e2e::{Cluster, LIMIT, Role, until};
+use tidemill_client::{Context, Failure, RetryPolicy, Task, TaskState, TraceContext, Worker};
+use tidemill_e2e::{Cluster, LIMIT, until};
 use tokio::{sync::oneshot, time::timeout};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
@@ -101,12 +101,7 @@ async fn one_task_from_enqueue_to_process_and_back() {
         .variable("OTEL_BSP_SCHEDULE_DELAY", "100")
         .start()
         .await;
-    let at = |cluster: &mut Cluster, role| format!("http://127.0.0.1:{}", cluster.get(role, 0).port);
-    let client = Client::builder(at(&mut cluster, Role::Gateway))
-        .worker_url(at(&mut cluster, Role::Worker))
-        .results_url(at(&mut cluster, Role::Results))
-        .build()
-        .expect("a client");
+    let client = cluster.rust_client().build().expect("a client");
 
     let seen = Arc::new(Mutex::new(Vec::new()));
     let note = Arc::clone(&seen);

@@ -27,13 +27,8 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
-        let mut cluster = Cluster::of(1, 1, 1).set("rules.timeout_grace", "1s").start().await;
-        let url = |cluster: &mut Cluster, role| format!("http://127.0.0.1:{}", cluster.get(role, 0).port);
-        let client = Client::builder(url(&mut cluster, Role::Gateway))
-            .results_url(url(&mut cluster, Role::Results))
-            .worker_url(url(&mut cluster, Role::Worker))
-            .build()
-            .expect("a client");
+        let cluster = Cluster::of(1, 1, 1).set("rules.timeout_grace", "1s").start().await;
+        let client = cluster.rust_client().build().expect("a client");
         let works = 0;
         Self { cluster, client, works }
     }
@@ -52,7 +47,7 @@ impl Bench {
     }
 
     fn work(&mut self, flags: &[&str], program: &Path) -> Process {
-        let worker = format!("http://127.0.0.1:{}", self.cluster.get(Role::Worker, 0).port);
+        let worker = self.cluster.get(Role::Worker, 0).url();
         let mut command = Command::new(binary("tidemill"));
         command
             .args(["work", "--worker-url", &worker])

@@ -187,6 +187,12 @@ fn show<W: Write>(event: &WorkerEvent, printer: &mut Printer<W>) -> Result<(), E
                 &format!("{}: the lease was lost, its program was killed", about(task)),
             );
         }
+        WorkerEvent::Stuck { handlers } => {
+            note(
+                "warning",
+                &format!("{handlers} stopped programs do not end; that many fewer are started"),
+            );
+        }
         WorkerEvent::Refused { task, message } => note("warning", &format!("{}: refused: {message}", about(task))),
         _ if !printer.is_text() => {}
         WorkerEvent::Connected { address } => printer.note(&format!("connected to {address}; Ctrl-C drains")),
@@ -219,6 +225,7 @@ fn object(event: &WorkerEvent) -> Value {
             object["message"] = Value::from(message.as_str());
             object
         }
+        WorkerEvent::Stuck { handlers } => json!({ "event": "stuck", "handlers": handlers }),
         WorkerEvent::Draining { running } => json!({ "event": "draining", "running": running }),
         _ => json!({ "event": "unknown" }),
     }

@@ -5,7 +5,11 @@ use tidemill_proto::v1::{
     admin_service_client::AdminServiceClient,
 };
 
-use crate::{Client, Error, TaskState, retry};
+use tonic::{Request, Response, Status};
+
+use crate::{Client, Error, TaskState, link::Service, retry};
+
+type Stub = AdminServiceClient<Service>;
 
 /// One page of a list.
 #[derive(Debug, Clone)]
@@ -27,22 +31,27 @@ impl<T> Page<T> {
 }
 
 impl Client {
+    async fn ask<Q, A, F>(&self, question: Q, send: impl Fn(Stub, Request<Q>) -> F) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let (link, limits) = (&self.shared().gateway, self.shared().limits);
+        let send = |request| send(Stub::new(link.service()), request);
+        retry::call(&link.line, &link.address, limits, question, send).await
+    }
+
     /// A page of the queues, by name. At most 1,000 on a page; 0: 100. `page`: [`Page::next`] of the page before.
     ///
     /// # Errors
     /// The reasons of the contract's `ListQueues`.
     pub async fn queues(&self, page_size: i32, page: Option<String>) -> Result<Page<v1::Queue>, Error> {
-        let shared = self.shared();
-        let link = &shared.gateway;
         let request = ListQueuesRequest {
             page_size,
             page_token: page.unwrap_or_default(),
         };
-        let send = |request| {
-            let mut stub = AdminServiceClient::new(link.service());
-            async move { stub.list_queues(request).await }
-        };
-        let answer = retry::call(&link.line, &link.address, shared.limits, request, send).await?;
+        let send = |mut stub: Stub, request| async move { stub.list_queues(request).await };
+        let answer = self.ask(request, send).await?;
         Ok(Page::new(answer.queues, answer.next_page_token))
     }
 
@@ -51,17 +60,12 @@ impl Client {
     /// # Errors
     /// The reasons of the contract's `GetQueue`.
     pub async fn queue(&self, name: &str) -> Result<v1::Queue, Error> {
-        let shared = self.shared();
-        let link = &shared.gateway;
         let request = GetQueueRequest { queue: name.to_owned() };
-        let send = |request| {
-            let mut stub = AdminServiceClient::new(link.service());
-            async move { stub.get_queue(request).await }
-        };
-        let answer = retry::call(&link.line, &link.address, shared.limits, request, send).await?;
+        let send = |mut stub: Stub, request| async move { stub.get_queue(request).await };
+        let answer = self.ask(request, send).await?;
         answer
             .queue
-            .ok_or_else(|| Error::contract(&link.address, "GetQueue answered without a queue"))
+            .ok_or_else(|| Error::contract(&self.shared().gateway.address, "GetQueue answered without a queue"))
     }
 
     /// A page of the tasks of one queue that are in one state, without payloads. At most 500 on a page; 0: 50.
@@ -75,19 +79,14 @@ impl Client {
         page_size: i32,
         page: Option<String>,
     ) -> Result<Page<v1::Task>, Error> {
-        let shared = self.shared();
-        let link = &shared.gateway;
         let request = ListTasksRequest {
             queue: queue.to_owned(),
             state: state.to_proto(),
             page_size,
             page_token: page.unwrap_or_default(),
         };
-        let send = |request| {
-            let mut stub = AdminServiceClient::new(link.service());
-            async move { stub.list_tasks(request).await }
-        };
-        let answer = retry::call(&link.line, &link.address, shared.limits, request, send).await?;
+        let send = |mut stub: Stub, request| async move { stub.list_tasks(request).await };
+        let answer = self.ask(request, send).await?;
         Ok(Page::new(answer.tasks, answer.next_page_token))
     }
 
@@ -96,18 +95,13 @@ impl Client {
     /// # Errors
     /// The reasons of the contract's `GetTask`.
     pub async fn task(&self, task_id: &str) -> Result<v1::Task, Error> {
-        let shared = self.shared();
-        let link = &shared.gateway;
         let request = GetTaskRequest {
             task_id: task_id.to_owned(),
         };
-        let send = |request| {
-            let mut stub = AdminServiceClient::new(link.service());
-            async move { stub.get_task(request).await }
-        };
-        let answer = retry::call(&link.line, &link.address, shared.limits, request, send).await?;
+        let send = |mut stub: Stub, request| async move { stub.get_task(request).await };
+        let answer = self.ask(request, send).await?;
         answer
             .task
-            .ok_or_else(|| Error::contract(&link.address, "GetTask answered without a task"))
+            .ok_or_else(|| Error::contract(&self.shared().gateway.address, "GetTask answered without a task"))
     }
 }

@@ -103,7 +103,7 @@ pub use watch::Watch;
 pub use watch_many::{WatchMany, Watched, Watches};
 pub use worker::{
     CancelCause, CancelRequest, Context, Failure, ReportError, TaskFacts, Worker, WorkerBuilder, WorkerEvent,
-    shutdown_signal,
+    WorkerHandle, WorkerStatus, shutdown_signal,
 };
 
 /// The examples of the README are compiled.

@@ -12,9 +12,11 @@
 
 mod context;
 mod failure;
+mod health;
 mod held;
 mod job;
 mod outgoing;
+mod places;
 mod session;
 mod stream;
 #[cfg(test)]
@@ -30,6 +32,7 @@ use std::{
 
 pub use context::{CancelCause, CancelRequest, Context, ReportError};
 pub use failure::Failure;
+pub use health::{WorkerHandle, WorkerStatus};
 use job::Handler;
 use session::Session;
 use tokio::sync::oneshot;
@@ -62,6 +65,7 @@ pub(crate) struct Setup {
     connect_within: Option<Duration>,
     name: String,
     listener: Option<Listener>,
+    handle: WorkerHandle,
 }
 
 type Listener = Arc<dyn Fn(&WorkerEvent) + Send + Sync>;
@@ -109,6 +113,12 @@ pub enum WorkerEvent {
         /// Tasks that run.
         running: usize,
     },
+    /// Handlers that were stopped 5 s ago or more do not yield, and keep their places: the worker takes that many tasks fewer. Told when they
+    /// become more.
+    Stuck {
+        /// How many.
+        handlers: usize,
+    },
 }
 
 /// Which attempt of which task.
@@ -137,9 +147,27 @@ impl Worker {
                 connect_within: None,
                 name: default_name(),
                 listener: None,
+                handle: WorkerHandle::new(),
             },
             problem: None,
         }
+    }
+
+    /// Answers how the worker is while it runs: for a readiness probe.
+    ///
+    /// ```no_run
+    /// # async fn example(worker: tidemill_client::Worker) -> Result<(), tidemill_client::Error> {
+    /// let handle = worker.handle();
+    /// tokio::spawn(async move {
+    ///     // In the program's own HTTP server: 200 if `handle.is_healthy()`, else 503 with `handle.status()`.
+    ///     println!("{}", handle.status());
+    /// });
+    /// worker.run(tidemill_client::shutdown_signal()).await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> WorkerHandle {
+        self.0.handle.clone()
     }
 
     /// Runs tasks until `shutdown` is ready, e.g. [`shutdown_signal()`]; then takes no more, lets what runs finish within the grace,
@@ -152,6 +180,7 @@ impl Worker {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         let handlers_run_on = tokio::runtime::Handle::current();
         let (result, ended) = oneshot::channel();
+        let handle = self.handle();
         // Dropped with this future, which tells the session that nobody waits any more.
         let (_wanted, unwanted) = oneshot::channel::<()>();
         let run = move || {
@@ -165,6 +194,10 @@ impl Worker {
                 }
                 Err(error) => Err(Error::invalid(format!("no runtime for the session: {error}"))),
             };
+            let status = outcome
+                .as_ref()
+                .map_or(WorkerStatus::Failed, |()| WorkerStatus::Stopped);
+            handle.set(status, None);
             let _ = result.send(outcome);
         };
         std::thread::Builder::new()
@@ -272,6 +305,9 @@ impl Setup {
             }
             WorkerEvent::Connected { address } => tracing::info!(address, "connected"),
             WorkerEvent::Draining { running } => tracing::info!(running, "draining"),
+            WorkerEvent::Stuck { handlers } => {
+                tracing::warn!(handlers, "stopped handlers do not end; that many tasks fewer are taken");
+            }
             WorkerEvent::Started { task } => tracing::debug!(task_id = task.task_id, kind = task.kind, "started"),
             WorkerEvent::Settled { task, state } => {
                 tracing::debug!(task_id = task.task_id, kind = task.kind, %state, "settled");

@@ -58,6 +58,8 @@ pub(crate) enum Trouble {
     Error(Box<Error>),
     /// The command itself is not understood, or made no sense to the client's types.
     Invalid(String),
+    /// There is nothing here that could do it.
+    Unsupported(&'static str),
 }
 
 impl From<Error> for Trouble {
@@ -108,6 +110,7 @@ async fn main() {
                 Ok(ok) => json!({ "id": id, "ok": ok }),
                 Err(_) if wrong("swallow-error") => json!({ "id": id, "ok": {} }),
                 Err(Trouble::Error(error)) => json!({ "id": id, "error": shown::error(&error) }),
+                Err(Trouble::Unsupported(why)) => json!({ "id": id, "unsupported": why }),
                 Err(Trouble::Invalid(message)) => {
                     json!({ "id": id, "error": { "kind": "invalid", "outcome": "not_applied", "message": message } })
                 }
@@ -137,6 +140,8 @@ async fn perform(shared: &Arc<Shared>, command: &Value) -> Answer {
         "watch" => watching::watch(&shared.client()?, command),
         "watch_many" => watching::watch_many(&shared.client()?, command),
         "worker_start" => working::start(shared, command),
+        "worker_health" if wrong::is_raw() => Err(Trouble::Unsupported("a worker from stubs keeps no such account")),
+        "worker_health" => working::health(shared, text("worker")),
         "worker_stop" => working::stop(shared, text("worker")).await,
         "let_go" => {
             shared.hold(text("task_id")).notify_one();

@@ -36,7 +36,7 @@ impl Cli {
     async fn start() -> (Self, Cluster) {
         let cluster = Cluster::of(1, 1, 1).set("worker.builtin_kinds", "echo,sleep,fail");
         let mut cluster = cluster.start().await;
-        let mut url = |role| format!("http://127.0.0.1:{}", cluster.get(role, 0).port);
+        let mut url = |role| cluster.get(role, 0).url();
         let urls = [url(Role::Gateway), url(Role::Results), url(Role::Worker)];
         (Self::at(urls), cluster)
     }

@@ -5,12 +5,8 @@ use tidemill_e2e::{Cluster, LIMIT, Role};
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 
 pub(crate) fn client(cluster: &mut Cluster, worker: usize) -> Client {
-    let url = |cluster: &mut Cluster, role, number| format!("http://127.0.0.1:{}", cluster.get(role, number).port);
-    Client::builder(url(cluster, Role::Gateway, 0))
-        .results_url(url(cluster, Role::Results, 0))
-        .worker_url(url(cluster, Role::Worker, worker))
-        .build()
-        .expect("a client")
+    let worker = cluster.get(Role::Worker, worker).url();
+    cluster.rust_client().worker_url(worker).build().expect("a client")
 }
 
 /// A worker at work, until it is told to stop.

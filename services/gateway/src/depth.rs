@@ -13,15 +13,16 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::gauge::ConstGauge,
 };
-use tidemill_kit::shutdown::Shutdown;
+use tidemill_kit::{
+    labels::{BoundedLabels, OTHER},
+    shutdown::Shutdown,
+};
 use tidemill_model::{
     id::{Name, Namespace},
     state::TaskState,
 };
 use tidemill_store::{QueueCounters, Store, StoreError};
 use tokio::sync::Notify;
-
-use crate::labels::{OTHER, QueueLabels};
 
 /// The store is asked at most this often.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -56,7 +57,7 @@ pub(crate) struct Depths {
 
 impl Depths {
     /// Refreshes after scrapes, until the shutdown.
-    pub(crate) async fn run(self, store: Store, namespace: Namespace, labels: QueueLabels, shutdown: Shutdown) {
+    pub(crate) async fn run(self, store: Store, namespace: Namespace, labels: BoundedLabels, shutdown: Shutdown) {
         loop {
             tokio::select! {
                 () = self.scraped.notified() => {}
@@ -76,7 +77,7 @@ impl Depths {
         &self,
         store: &Store,
         namespace: &Namespace,
-        labels: &QueueLabels,
+        labels: &BoundedLabels,
     ) -> Result<(), StoreError> {
         let page = store.queues(namespace, None, MOST_QUEUES).await;
         let page = page.inspect_err(|_| self.set(Readings::default()))?;
@@ -92,7 +93,7 @@ impl Depths {
     }
 }
 
-fn by_state(queues: &[QueueCounters], labels: &QueueLabels) -> BTreeMap<(String, TaskState), u64> {
+fn by_state(queues: &[QueueCounters], labels: &BoundedLabels) -> BTreeMap<(String, TaskState), u64> {
     let mut readings = BTreeMap::new();
     for queue in queues {
         let label = labels.of(queue.queue.as_str());
@@ -108,7 +109,7 @@ async fn kinds(
     store: &Store,
     namespace: &Namespace,
     queues: &[QueueCounters],
-    labels: &QueueLabels,
+    labels: &BoundedLabels,
 ) -> Result<Vec<KindReading>, StoreError> {
     let mut waiting: Vec<(&Name, &Name, u64)> = Vec::new();
     for queue in queues.iter().filter(|queue| labels.of(queue.queue.as_str()) != OTHER) {

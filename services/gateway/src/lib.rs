@@ -17,7 +17,6 @@ mod config;
 mod depth;
 mod enqueue;
 mod error;
-mod labels;
 mod list_tasks;
 mod metrics;
 mod page_token;

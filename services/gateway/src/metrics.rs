@@ -4,10 +4,12 @@ use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
 };
-use tidemill_kit::{metrics::Metrics, status::ApiError};
+use tidemill_kit::{
+    labels::{BoundedLabels, OTHER},
+    metrics::Metrics,
+    status::ApiError,
+};
 use tidemill_proto::v1::ErrorReason;
-
-use crate::labels::{OTHER, QueueLabels};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -19,14 +21,14 @@ struct Labels {
 #[derive(Debug, Clone)]
 pub(crate) struct Counts {
     enqueued: Family<Labels, Counter>,
-    pub(crate) labels: QueueLabels,
+    pub(crate) labels: BoundedLabels,
 }
 
 impl Counts {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let this = Self {
             enqueued: Family::default(),
-            labels: QueueLabels::default(),
+            labels: BoundedLabels::default(),
         };
         metrics.register(|r| {
             r.register(

@@ -5,6 +5,7 @@
 //! | [`config`] | built-in defaults < file < environment < flags, with errors that name the key and its source |
 //! | [`telemetry`] | structured logs on stderr, one line for each event |
 //! | [`metrics`] | the registry behind `/metrics` |
+//! | [`labels`] | labels of metrics that clients make up, bounded |
 //! | [`health`] | named conditions that decide readiness, and `grpc.health.v1` |
 //! | [`shutdown`] | one token that says "stop", and the signals that begin it |
 //! | [`supervisor`] | the only place that spawns: every background future has a name and a policy |
@@ -24,6 +25,7 @@ pub mod admin;
 pub mod config;
 pub mod grpc;
 pub mod health;
+pub mod labels;
 pub mod metrics;
 pub mod shutdown;
 pub mod status;

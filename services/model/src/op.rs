@@ -200,8 +200,12 @@ pub enum Settle {
         /// Count it against the release limit.
         counted: bool,
     },
-    /// T9: agrees to a stop request; without one it is an uncounted release.
-    Stop,
+    /// T9: agrees to a stop request. Without one: T5, failed with ATTEMPT_TIMEOUT, if the attempt has run for as long as it may, so that the
+    /// budget of attempts bounds a task that always runs too long; else T7, a counted release.
+    Stop {
+        /// Wait before the next attempt, in ms.
+        delay_ms: u64,
+    },
 }
 
 /// Answer to a settle.

@@ -18,7 +18,7 @@ pub enum Event {
     Complete,
     /// T4: the handler completed it with an output over the limit.
     CompleteTooLarge,
-    /// T5: the attempt failed and another one is allowed.
+    /// T5: the attempt failed, or its handler agreed to stop after it ran too long, and another one is allowed.
     FailRetry,
     /// T5: the attempt failed for good: permanent, or attempts used up.
     FailFinal,

@@ -6,7 +6,7 @@ use tidemill_kit::supervisor::Supervisor;
 use tidemill_model::{
     id::TaskId,
     op::{Cancelled, Enqueued, Heartbeat, NewTask, Renewal, Reported, Settlement},
-    wire::outcome_release_limit,
+    wire::{outcome_attempt_timeout, outcome_release_limit},
 };
 
 use crate::{
@@ -91,6 +91,7 @@ impl Batchers {
         let release = settle("release batch", |inner, shard| {
             let mut call = inner.call(Script::Release, shard);
             call.arg(outcome_release_limit().as_ref());
+            call.arg(outcome_attempt_timeout().as_ref());
             call
         });
         let cancel = Kind {

@@ -74,7 +74,11 @@ impl RedisConfig {
                 "redis.prefix must be 1 to 32 characters of [A-Za-z0-9:_-]",
             ));
         }
-        let info = self.connection_info()?;
+        self.client_of(self.connection_info()?)
+    }
+
+    /// The same for this server and these credentials.
+    pub(crate) fn client_of(&self, info: ConnectionInfo) -> Result<Client, ConfigError> {
         let client = if self.ca.is_empty() {
             Client::open(info)
         } else {
@@ -91,7 +95,7 @@ impl RedisConfig {
         client.map_err(|e| ConfigError::rule(format!("redis.url: {e}")))
     }
 
-    fn connection_info(&self) -> Result<ConnectionInfo, ConfigError> {
+    pub(crate) fn connection_info(&self) -> Result<ConnectionInfo, ConfigError> {
         let info =
             self.url.expose().into_connection_info().map_err(|e| {
                 ConfigError::rule(format!("redis.url is not a redis://, rediss:// or unix:// URL: {e}"))

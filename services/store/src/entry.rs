@@ -39,7 +39,7 @@ impl SettleEntry {
             Settle::Complete { outcome } | Settle::CompleteTooLarge { outcome } | Settle::Fail { outcome, .. } => {
                 outcome.len()
             }
-            Settle::Release { .. } | Settle::Stop => 0,
+            Settle::Release { .. } | Settle::Stop { .. } => 0,
         }
     }
 }
@@ -141,8 +141,9 @@ pub(crate) fn push_settle(call: &mut Call, entry: &SettleEntry) {
             permanent,
             delay_ms,
         } => call.arg(u8::from(*permanent)).arg(*delay_ms).arg(outcome.as_ref()),
-        Settle::Release { counted: true } => call.arg("counted"),
-        Settle::Release { counted: false } | Settle::Stop => call.arg("uncounted"),
+        Settle::Release { counted: true } => call.arg("counted").arg(0),
+        Settle::Release { counted: false } => call.arg("uncounted").arg(0),
+        Settle::Stop { delay_ms } => call.arg("stop").arg(*delay_ms),
     };
 }
 

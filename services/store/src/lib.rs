@@ -14,6 +14,7 @@ mod batch;
 mod batchers;
 mod bell;
 mod config;
+mod credentials;
 mod durability;
 mod entry;
 mod error;

@@ -8,7 +8,7 @@ use tidemill_model::op::Rules;
 
 use crate::{
     config::RedisConfig,
-    durability,
+    credentials, durability,
     error::StoreError,
     keys::Keys,
     link::Link,
@@ -51,7 +51,13 @@ impl Store {
             config.connect_timeout.0,
             config.command_timeout.0,
         ));
-        let facts = durability::facts(&link).await?;
+        let facts = match durability::facts(&link).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                let refused = credentials::refused(config).await;
+                return Err(refused.map_or(OpenError::Store(error), OpenError::Config));
+            }
+        };
         let verdict = durability::judge(&facts, config.durability, config.memory_budget.0);
         for warning in &verdict.warnings {
             tracing::warn!("{warning}");

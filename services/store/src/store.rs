@@ -232,7 +232,7 @@ impl Store {
         let batcher = match settle {
             Settle::Complete { .. } | Settle::CompleteTooLarge { .. } => &batchers.complete,
             Settle::Fail { .. } => &batchers.fail,
-            Settle::Release { .. } | Settle::Stop => &batchers.release,
+            Settle::Release { .. } | Settle::Stop { .. } => &batchers.release,
         };
         let entry = SettleEntry { token, settle };
         let bytes = entry.size();

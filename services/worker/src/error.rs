@@ -46,6 +46,15 @@ pub(crate) fn too_many_streams(most: usize) -> ApiError {
     .outcome(Outcome::NotApplied)
 }
 
+pub(crate) fn silent(silence: Duration) -> ApiError {
+    ApiError::new(
+        ErrorReason::StreamSilent,
+        format!("no message came for {silence:.1?}; echo every ping, and open another stream with what is held"),
+    )
+    .retry_after(ELSEWHERE)
+    .outcome(Outcome::NotApplied)
+}
+
 pub(crate) fn violation(message: impl Into<String>) -> ApiError {
     ApiError::new(ErrorReason::ProtocolViolation, message).outcome(Outcome::NotApplied)
 }

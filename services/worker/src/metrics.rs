@@ -1,18 +1,14 @@
-//! What this role counts. The label `queue` is a client's word, so only the first [`MAX_QUEUES`] names are shown.
+//! What this role counts. The label `queue` is a client's word, so it is bounded.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram};
-use tidemill_kit::metrics::Metrics;
+use tidemill_kit::{
+    labels::{BoundedLabels, OTHER},
+    metrics::Metrics,
+};
 use tidemill_model::{id::Name, op::Settle, state::TaskState};
 
-/// Names of queues that get a label of their own; the rest is `other`.
-const MAX_QUEUES: usize = 100;
-const OTHER: &str = "other";
 const BUCKETS: [f64; 13] = [
     0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 1_800.0, 3_600.0,
 ];
@@ -29,7 +25,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) credits_free: Gauge,
     wait: Histogram,
     run: Histogram,
-    queues: Arc<Mutex<HashSet<Name>>>,
+    queues: BoundedLabels,
 }
 
 impl WorkerMetrics {
@@ -43,7 +39,7 @@ impl WorkerMetrics {
             credits_free: Gauge::default(),
             wait: Histogram::new(BUCKETS),
             run: Histogram::new(BUCKETS),
-            queues: Arc::default(),
+            queues: BoundedLabels::default(),
         };
         metrics.register(|r| {
             r.register("tasks_leased", "Tasks leased, by queue", this.leased.clone());
@@ -67,16 +63,7 @@ impl WorkerMetrics {
     }
 
     fn queue(&self, queue: Option<&Name>) -> String {
-        let Some(queue) = queue else { return OTHER.to_owned() };
-        let mut known = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(queue) {
-            return queue.to_string();
-        }
-        if known.len() >= MAX_QUEUES {
-            return OTHER.to_owned();
-        }
-        known.insert(queue.clone());
-        queue.to_string()
+        queue.map_or_else(|| OTHER.to_owned(), |queue| self.queues.of(queue.as_str()))
     }
 
     /// A task was leased after it had waited this long.
@@ -108,8 +95,8 @@ pub(crate) fn outcome(settle: &Settle, state: TaskState) -> &'static str {
         (_, TaskState::Expired) => "expired",
         (_, TaskState::Failed) => "failed",
         (Settle::Complete { .. } | Settle::CompleteTooLarge { .. }, _) => "succeeded",
-        (Settle::Fail { .. }, _) => "retry",
-        (Settle::Release { .. } | Settle::Stop, _) => "released",
+        (Settle::Fail { .. }, _) | (_, TaskState::Scheduled) => "retry",
+        (Settle::Release { .. } | Settle::Stop { .. }, _) => "released",
     }
 }
 

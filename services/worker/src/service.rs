@@ -184,9 +184,10 @@ impl WorkerService for Service {
         &self,
         request: Request<v1::CompleteTaskRequest>,
     ) -> Result<Response<v1::CompleteTaskResponse>, Status> {
+        let namespace = namespace_of(&request);
         let parsed = wire::parse_complete(request.into_inner(), &self.shared.defaults.limits);
         let (token, settle) = parsed.map_err(error::invalid)?;
-        let state = unary::settle(&self.shared, token, settle).await?.into();
+        let state = unary::settle(&self.shared, &namespace, token, settle).await?.into();
         Ok(Response::new(v1::CompleteTaskResponse { state }))
     }
 
@@ -200,8 +201,9 @@ impl WorkerService for Service {
         &self,
         request: Request<v1::ReleaseTaskRequest>,
     ) -> Result<Response<v1::ReleaseTaskResponse>, Status> {
+        let namespace = namespace_of(&request);
         let (token, settle) = wire::parse_release(request.get_ref()).map_err(error::invalid)?;
-        let state = unary::settle(&self.shared, token, settle).await?.into();
+        let state = unary::settle(&self.shared, &namespace, token, settle).await?.into();
         Ok(Response::new(v1::ReleaseTaskResponse { state }))
     }
 }

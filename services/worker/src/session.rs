@@ -94,6 +94,7 @@ async fn run(shared: Arc<Shared>, namespace: Namespace, mut inbound: Inbound, ou
         rounds: Rounds::new(Arc::clone(&shared), Arc::clone(&stream)),
         last_heard: Instant::now(),
         last_ping: 0,
+        unanswered: 0,
         shared: Arc::clone(&shared),
         stream: Arc::clone(&stream),
     };
@@ -143,6 +144,8 @@ struct Session {
     rounds: Rounds,
     last_heard: Instant,
     last_ping: i64,
+    /// Pings since the client was heard last.
+    unanswered: u32,
 }
 
 async fn sleep_until(at: Option<Instant>) {
@@ -177,7 +180,7 @@ impl Session {
                 }
                 received = inbound.next(), if may_read => match received {
                     Some(Received::Message(message)) => {
-                        self.last_heard = Instant::now();
+                        self.heard();
                         waiting = Some(message);
                     }
                     Some(Received::HalfClosed) => return End::Finished,
@@ -223,14 +226,25 @@ impl Session {
         Ok(())
     }
 
-    fn ping(&mut self, interval: Duration) -> Result<(), ApiError> {
-        let silent = self.last_heard.elapsed();
-        if silent > interval * SILENT_PINGS + interval / 2 {
-            tracing::info!(stream = self.stream.name, ?silent, "closing a silent stream");
-            return Err(error::violation(format!(
-                "no message within {SILENT_PINGS} ping intervals; echo every ping"
-            )));
+    fn heard(&mut self) {
+        self.last_heard = Instant::now();
+        if std::mem::take(&mut self.unanswered) > 0 {
+            self.stream.set_silent(false);
         }
+    }
+
+    fn ping(&mut self, interval: Duration) -> Result<(), ApiError> {
+        let silence = self.last_heard.elapsed();
+        // Counted as well: it is our silence if this process was paused.
+        if self.unanswered >= SILENT_PINGS && silence > interval * SILENT_PINGS + interval / 2 {
+            tracing::info!(stream = self.stream.name, ?silence, "closing a silent stream");
+            return Err(error::silent(silence));
+        }
+        if self.unanswered > 0 {
+            // What a frozen process is given it cannot run: it would be charged a crash for it.
+            self.stream.set_silent(true);
+        }
+        self.unanswered += 1;
         self.last_ping += 1;
         self.stream
             .outbox
@@ -259,9 +273,9 @@ impl Session {
     fn drain(&self) -> Instant {
         let grace = self.shared.config.drain_grace.get();
         let millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        self.stream.outbox.send(work_response::Message::Drain(v1::Drain {
+        self.stream.drain(v1::Drain {
             grace: Some(wire::duration(millis)),
-        }));
+        });
         Instant::now() + grace
     }
 }

@@ -67,10 +67,18 @@ pub(crate) struct Ending {
 /// Settles: what was reported before goes first, then counts and logs.
 pub(crate) async fn settle(
     shared: &Shared,
+    namespace: &Namespace,
     token: LeaseToken,
     settle: Settle,
     ending: &Ending,
 ) -> Result<Settlement, StoreError> {
+    let settle = match settle {
+        // Should it be a failure, because the attempt ran too long.
+        Settle::Stop { .. } => Settle::Stop {
+            delay_ms: policy_backoff(shared, namespace, &token, ending).await?,
+        },
+        other => other,
+    };
     shared.progress.flush(&shared.store, &token).await;
     let span = attempt(shared, &token, ending).await;
     let result = if ending.patient {
@@ -129,7 +137,7 @@ pub(crate) async fn fail(
     } else {
         policy_backoff(shared, namespace, &token, ending).await?
     };
-    settle(shared, token, failure.settle(backoff_ms), ending).await
+    settle(shared, namespace, token, failure.settle(backoff_ms), ending).await
 }
 
 /// An attempt that ran longer than it may.
@@ -145,7 +153,7 @@ pub(crate) async fn time_out(
         permanent: false,
         delay_ms,
     };
-    settle(shared, token, failed, ending).await
+    settle(shared, namespace, token, failed, ending).await
 }
 
 async fn policy_backoff(

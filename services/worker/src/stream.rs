@@ -66,7 +66,8 @@ impl Grant {
 
 struct State {
     leases: Leases,
-    closed: bool,
+    /// Closed, or told that nothing more comes.
+    refuses_tasks: bool,
 }
 
 /// One registered stream.
@@ -81,6 +82,8 @@ pub(crate) struct Stream {
     free: AtomicU32,
     /// The dispatcher passed it over because its backlog was long.
     choked: AtomicBool,
+    /// Its last ping was not answered in time.
+    silent: AtomicBool,
     metrics: WorkerMetrics,
 }
 
@@ -99,9 +102,13 @@ impl Stream {
             outbox,
             group,
             changed: Notify::new(),
-            state: Mutex::new(State { leases, closed: false }),
+            state: Mutex::new(State {
+                leases,
+                refuses_tasks: false,
+            }),
             free: AtomicU32::new(0),
             choked: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             metrics,
         };
         this.leases(|_| ());
@@ -128,6 +135,9 @@ impl Stream {
 
     /// Credits that tasks may be leased for now.
     pub(crate) fn free(&self) -> u32 {
+        if self.silent.load(Ordering::Acquire) {
+            return 0;
+        }
         let free = self.free.load(Ordering::Acquire);
         if free > 0 && !self.outbox.takes_tasks() {
             self.choked.store(true, Ordering::Release);
@@ -144,10 +154,25 @@ impl Stream {
         }
     }
 
-    /// Takes tasks in and sends them. Fails with their tokens if the stream has ended meanwhile.
+    /// The client does not answer, or does so again: then the dispatcher may look again.
+    pub(crate) fn set_silent(&self, silent: bool) {
+        if self.silent.swap(silent, Ordering::AcqRel) && !silent {
+            self.group.look();
+        }
+    }
+
+    /// Tells the client to go. Nothing is assigned after that.
+    pub(crate) fn drain(&self, drain: v1::Drain) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.refuses_tasks = true;
+        // Sent with the state locked: a task is either assigned before it, or not at all.
+        self.outbox.send(work_response::Message::Drain(drain));
+    }
+
+    /// Takes tasks in and sends them. Fails with their tokens if the stream has ended meanwhile, or drains.
     pub(crate) fn assign(&self, grants: Vec<Grant>) -> Result<(), Vec<LeaseToken>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.closed {
+        if state.refuses_tasks {
             return Err(grants.into_iter().map(|grant| grant.held.token).collect());
         }
         let mut assignments = Vec::with_capacity(grants.len());
@@ -173,7 +198,7 @@ impl Stream {
     /// No more tasks from now on. Answers what was held.
     pub(crate) fn close(&self) -> Vec<LeaseToken> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.closed = true;
+        state.refuses_tasks = true;
         let held = state.leases.clear();
         self.recount(&state.leases);
         held
@@ -240,7 +265,34 @@ fn chunks(assignments: Vec<v1::Assignment>) -> Vec<Vec<v1::Assignment>> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
+    use tidemill_kit::metrics::Metrics;
+
     use super::*;
+    use crate::{registry::Registry, subscription::Subscription};
+
+    #[tokio::test]
+    async fn nothing_is_assigned_after_the_drain_or_the_end() {
+        let registry = Registry::new(1);
+        for closes in [false, true] {
+            let (outbox, mut outbound) = Outbox::channel();
+            let metrics = WorkerMetrics::new(&Metrics::new());
+            let leases = Leases::new(1, Duration::ZERO);
+            let subscription = Subscription::new(Namespace::default(), Vec::new(), Vec::new());
+            let stream = registry.join(subscription, |group| {
+                Stream::new(String::new(), Namespace::default(), outbox, group, leases, metrics)
+            });
+            assert_eq!(stream.assign(Vec::new()), Ok(()));
+            if closes {
+                stream.close();
+            } else {
+                stream.drain(v1::Drain::default());
+                let drain = outbound.next().await.unwrap().unwrap().message;
+                assert_eq!(drain, Some(work_response::Message::Drain(v1::Drain::default())));
+            }
+            assert_eq!(stream.assign(Vec::new()), Err(Vec::new()));
+        }
+    }
 
     #[test]
     fn messages_stay_below_their_bound_unless_one_task_is_larger() {

@@ -207,8 +207,13 @@ fn done(shared: &Shared, token: &LeaseToken, settlement: Settlement) -> Result<(
 }
 
 /// CompleteTask and ReleaseTask. Answers the task's state.
-pub(crate) async fn settle(shared: &Shared, token: LeaseToken, settle: Settle) -> Result<v1::TaskState, ApiError> {
-    let settlement = settle::settle(shared, token, settle, &Ending::default())
+pub(crate) async fn settle(
+    shared: &Shared,
+    namespace: &Namespace,
+    token: LeaseToken,
+    settle: Settle,
+) -> Result<v1::TaskState, ApiError> {
+    let settlement = settle::settle(shared, namespace, token, settle, &Ending::default())
         .await
         .map_err(of_store)?;
     done(shared, &token, settlement).map(|(state, _)| state)

@@ -73,6 +73,8 @@ const (
 	ErrorReason_ERROR_REASON_PROTOCOL_VIOLATION ErrorReason = 21
 	// Reason of a FAILED task: its last allowed attempt ended because the lease expired, below the crash limit.
 	ErrorReason_ERROR_REASON_ATTEMPTS_EXHAUSTED ErrorReason = 22
+	// UNAVAILABLE. A Work stream was ended because the client said nothing for 3½ ping intervals; it may open another and name what it holds.
+	ErrorReason_ERROR_REASON_STREAM_SILENT ErrorReason = 23
 )
 
 // Enum value maps for ErrorReason.
@@ -101,6 +103,7 @@ var (
 		20: "ERROR_REASON_HANDLER_FAILED",
 		21: "ERROR_REASON_PROTOCOL_VIOLATION",
 		22: "ERROR_REASON_ATTEMPTS_EXHAUSTED",
+		23: "ERROR_REASON_STREAM_SILENT",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":            0,
@@ -126,6 +129,7 @@ var (
 		"ERROR_REASON_HANDLER_FAILED":         20,
 		"ERROR_REASON_PROTOCOL_VIOLATION":     21,
 		"ERROR_REASON_ATTEMPTS_EXHAUSTED":     22,
+		"ERROR_REASON_STREAM_SILENT":          23,
 	}
 )
 
@@ -160,7 +164,7 @@ var File_tidemill_v1_error_proto protoreflect.FileDescriptor
 
 const file_tidemill_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"\x17tidemill/v1/error.proto\x12\vtidemill.v1*\x88\x06\n" +
+	"\x17tidemill/v1/error.proto\x12\vtidemill.v1*\xa8\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1f\n" +
@@ -185,7 +189,8 @@ const file_tidemill_v1_error_proto_rawDesc = "" +
 	"\x1aERROR_REASON_RELEASE_LIMIT\x10\x13\x12\x1f\n" +
 	"\x1bERROR_REASON_HANDLER_FAILED\x10\x14\x12#\n" +
 	"\x1fERROR_REASON_PROTOCOL_VIOLATION\x10\x15\x12#\n" +
-	"\x1fERROR_REASON_ATTEMPTS_EXHAUSTED\x10\x16BS\n" +
+	"\x1fERROR_REASON_ATTEMPTS_EXHAUSTED\x10\x16\x12\x1e\n" +
+	"\x1aERROR_REASON_STREAM_SILENT\x10\x17BS\n" +
 	"\x0fdev.tidemill.v1P\x01Z>github.com/tidemill/tidemill/clients/go/tidemill/v1;tidemillv1b\x06proto3"
 
 var (

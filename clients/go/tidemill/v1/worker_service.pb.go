@@ -80,6 +80,67 @@ func (CancelCause) EnumDescriptor() ([]byte, []int) {
 	return file_tidemill_v1_worker_service_proto_rawDescGZIP(), []int{0}
 }
 
+// Kind of a message about one task.
+type MessageKind int32
+
+const (
+	// Not said: the server is older than this field.
+	MessageKind_MESSAGE_KIND_UNSPECIFIED MessageKind = 0
+	// WorkRequest.progress, with progress or with an output chunk.
+	MessageKind_MESSAGE_KIND_PROGRESS MessageKind = 1
+	// WorkRequest.complete.
+	MessageKind_MESSAGE_KIND_COMPLETE MessageKind = 2
+	// WorkRequest.fail.
+	MessageKind_MESSAGE_KIND_FAIL MessageKind = 3
+	// WorkRequest.release.
+	MessageKind_MESSAGE_KIND_RELEASE MessageKind = 4
+)
+
+// Enum value maps for MessageKind.
+var (
+	MessageKind_name = map[int32]string{
+		0: "MESSAGE_KIND_UNSPECIFIED",
+		1: "MESSAGE_KIND_PROGRESS",
+		2: "MESSAGE_KIND_COMPLETE",
+		3: "MESSAGE_KIND_FAIL",
+		4: "MESSAGE_KIND_RELEASE",
+	}
+	MessageKind_value = map[string]int32{
+		"MESSAGE_KIND_UNSPECIFIED": 0,
+		"MESSAGE_KIND_PROGRESS":    1,
+		"MESSAGE_KIND_COMPLETE":    2,
+		"MESSAGE_KIND_FAIL":        3,
+		"MESSAGE_KIND_RELEASE":     4,
+	}
+)
+
+func (x MessageKind) Enum() *MessageKind {
+	p := new(MessageKind)
+	*p = x
+	return p
+}
+
+func (x MessageKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MessageKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_tidemill_v1_worker_service_proto_enumTypes[1].Descriptor()
+}
+
+func (MessageKind) Type() protoreflect.EnumType {
+	return &file_tidemill_v1_worker_service_proto_enumTypes[1]
+}
+
+func (x MessageKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MessageKind.Descriptor instead.
+func (MessageKind) EnumDescriptor() ([]byte, []int) {
+	return file_tidemill_v1_worker_service_proto_rawDescGZIP(), []int{1}
+}
+
 // One leased task: everything its handler needs.
 type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -747,7 +808,7 @@ type WorkResponse_Ping struct {
 }
 
 type WorkResponse_CancelRequested struct {
-	// Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+	// Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
 	CancelRequested *CancelRequested `protobuf:"bytes,4,opt,name=cancel_requested,json=cancelRequested,proto3,oneof"`
 }
 
@@ -898,7 +959,8 @@ func (x *Assignments) GetAssignments() []*Assignment {
 	return nil
 }
 
-// Asks for an Echo.
+// Asks for an Echo. While one is not answered, by an Echo or any other message, when the next is due, the stream gets no tasks; it is ended
+// with STREAM_SILENT when nothing came for 3½ intervals.
 type Ping struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Rising number.
@@ -1167,8 +1229,10 @@ type Refused struct {
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// True if the message may have been applied; say it again to be sure.
 	OutcomeUnknown bool `protobuf:"varint,4,opt,name=outcome_unknown,json=outcomeUnknown,proto3" json:"outcome_unknown,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What was refused.
+	Kind          MessageKind `protobuf:"varint,5,opt,name=kind,proto3,enum=tidemill.v1.MessageKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Refused) Reset() {
@@ -1227,6 +1291,13 @@ func (x *Refused) GetOutcomeUnknown() bool {
 		return x.OutcomeUnknown
 	}
 	return false
+}
+
+func (x *Refused) GetKind() MessageKind {
+	if x != nil {
+		return x.Kind
+	}
+	return MessageKind_MESSAGE_KIND_UNSPECIFIED
 }
 
 // Asks for tasks.
@@ -1925,7 +1996,8 @@ type ReleaseTaskRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The lease.
 	LeaseToken string `protobuf:"bytes,1,opt,name=lease_token,json=leaseToken,proto3" json:"lease_token,omitempty"`
-	// True: agree to a cancel request. The task ends CANCELLED (or EXPIRED). If nobody asked, it is an ordinary release.
+	// True: agree to a cancel request. The task ends CANCELLED (or EXPIRED); with cause ATTEMPT_TIMEOUT the attempt has failed, as if the
+	// server had ended it. If nobody asked, it is an ordinary release, and counted.
 	Cancelled bool `protobuf:"varint,2,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
 	// True: the handler process is shutting down. Not counted; without it a task may be released at most 100 times.
 	Draining      bool `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`
@@ -1987,7 +2059,7 @@ func (x *ReleaseTaskRequest) GetDraining() bool {
 // Answer to ReleaseTask.
 type ReleaseTaskResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// QUEUED, or a terminal state.
+	// QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
 	State         TaskState `protobuf:"varint,1,opt,name=state,proto3,enum=tidemill.v1.TaskState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2114,13 +2186,14 @@ const file_tidemill_v1_worker_service_proto_rawDesc = "" +
 	"\aSettled\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x12,\n" +
-	"\x05state\x18\x02 \x01(\x0e2\x16.tidemill.v1.TaskStateR\x05state\"\x85\x01\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x16.tidemill.v1.TaskStateR\x05state\"\xb3\x01\n" +
 	"\aRefused\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12'\n" +
-	"\x0foutcome_unknown\x18\x04 \x01(\bR\x0eoutcomeUnknown\"\xa1\x01\n" +
+	"\x0foutcome_unknown\x18\x04 \x01(\bR\x0eoutcomeUnknown\x12,\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x18.tidemill.v1.MessageKindR\x04kind\"\xa1\x01\n" +
 	"\x11LeaseTasksRequest\x12\x16\n" +
 	"\x06queues\x18\x01 \x03(\tR\x06queues\x12\x14\n" +
 	"\x05kinds\x18\x02 \x03(\tR\x05kinds\x12\x10\n" +
@@ -2179,7 +2252,13 @@ const file_tidemill_v1_worker_service_proto_rawDesc = "" +
 	"\x18CANCEL_CAUSE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13CANCEL_CAUSE_CLIENT\x10\x01\x12\x17\n" +
 	"\x13CANCEL_CAUSE_EXPIRY\x10\x02\x12 \n" +
-	"\x1cCANCEL_CAUSE_ATTEMPT_TIMEOUT\x10\x032\xc5\x04\n" +
+	"\x1cCANCEL_CAUSE_ATTEMPT_TIMEOUT\x10\x03*\x92\x01\n" +
+	"\vMessageKind\x12\x1c\n" +
+	"\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15MESSAGE_KIND_PROGRESS\x10\x01\x12\x19\n" +
+	"\x15MESSAGE_KIND_COMPLETE\x10\x02\x12\x15\n" +
+	"\x11MESSAGE_KIND_FAIL\x10\x03\x12\x18\n" +
+	"\x14MESSAGE_KIND_RELEASE\x10\x042\xc5\x04\n" +
 	"\rWorkerService\x12?\n" +
 	"\x04Work\x12\x18.tidemill.v1.WorkRequest\x1a\x19.tidemill.v1.WorkResponse(\x010\x01\x12M\n" +
 	"\n" +
@@ -2203,109 +2282,111 @@ func file_tidemill_v1_worker_service_proto_rawDescGZIP() []byte {
 	return file_tidemill_v1_worker_service_proto_rawDescData
 }
 
-var file_tidemill_v1_worker_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_tidemill_v1_worker_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_tidemill_v1_worker_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_tidemill_v1_worker_service_proto_goTypes = []any{
 	(CancelCause)(0),               // 0: tidemill.v1.CancelCause
-	(*Assignment)(nil),             // 1: tidemill.v1.Assignment
-	(*WorkRequest)(nil),            // 2: tidemill.v1.WorkRequest
-	(*Register)(nil),               // 3: tidemill.v1.Register
-	(*Echo)(nil),                   // 4: tidemill.v1.Echo
-	(*Credits)(nil),                // 5: tidemill.v1.Credits
-	(*WorkResponse)(nil),           // 6: tidemill.v1.WorkResponse
-	(*Registered)(nil),             // 7: tidemill.v1.Registered
-	(*Assignments)(nil),            // 8: tidemill.v1.Assignments
-	(*Ping)(nil),                   // 9: tidemill.v1.Ping
-	(*CancelRequested)(nil),        // 10: tidemill.v1.CancelRequested
-	(*LeaseLost)(nil),              // 11: tidemill.v1.LeaseLost
-	(*Drain)(nil),                  // 12: tidemill.v1.Drain
-	(*Settled)(nil),                // 13: tidemill.v1.Settled
-	(*Refused)(nil),                // 14: tidemill.v1.Refused
-	(*LeaseTasksRequest)(nil),      // 15: tidemill.v1.LeaseTasksRequest
-	(*LeaseTasksResponse)(nil),     // 16: tidemill.v1.LeaseTasksResponse
-	(*HeartbeatTasksRequest)(nil),  // 17: tidemill.v1.HeartbeatTasksRequest
-	(*HeartbeatTasksResponse)(nil), // 18: tidemill.v1.HeartbeatTasksResponse
-	(*HeartbeatOutcome)(nil),       // 19: tidemill.v1.HeartbeatOutcome
-	(*ReportProgressRequest)(nil),  // 20: tidemill.v1.ReportProgressRequest
-	(*ReportProgressResponse)(nil), // 21: tidemill.v1.ReportProgressResponse
-	(*CompleteTaskRequest)(nil),    // 22: tidemill.v1.CompleteTaskRequest
-	(*CompleteTaskResponse)(nil),   // 23: tidemill.v1.CompleteTaskResponse
-	(*FailTaskRequest)(nil),        // 24: tidemill.v1.FailTaskRequest
-	(*FailTaskResponse)(nil),       // 25: tidemill.v1.FailTaskResponse
-	(*ReleaseTaskRequest)(nil),     // 26: tidemill.v1.ReleaseTaskRequest
-	(*ReleaseTaskResponse)(nil),    // 27: tidemill.v1.ReleaseTaskResponse
-	nil,                            // 28: tidemill.v1.Assignment.LabelsEntry
-	(*Payload)(nil),                // 29: tidemill.v1.Payload
-	(*durationpb.Duration)(nil),    // 30: google.protobuf.Duration
-	(*TraceContext)(nil),           // 31: tidemill.v1.TraceContext
-	(*timestamppb.Timestamp)(nil),  // 32: google.protobuf.Timestamp
-	(*TaskError)(nil),              // 33: tidemill.v1.TaskError
-	(TaskState)(0),                 // 34: tidemill.v1.TaskState
-	(*Progress)(nil),               // 35: tidemill.v1.Progress
+	(MessageKind)(0),               // 1: tidemill.v1.MessageKind
+	(*Assignment)(nil),             // 2: tidemill.v1.Assignment
+	(*WorkRequest)(nil),            // 3: tidemill.v1.WorkRequest
+	(*Register)(nil),               // 4: tidemill.v1.Register
+	(*Echo)(nil),                   // 5: tidemill.v1.Echo
+	(*Credits)(nil),                // 6: tidemill.v1.Credits
+	(*WorkResponse)(nil),           // 7: tidemill.v1.WorkResponse
+	(*Registered)(nil),             // 8: tidemill.v1.Registered
+	(*Assignments)(nil),            // 9: tidemill.v1.Assignments
+	(*Ping)(nil),                   // 10: tidemill.v1.Ping
+	(*CancelRequested)(nil),        // 11: tidemill.v1.CancelRequested
+	(*LeaseLost)(nil),              // 12: tidemill.v1.LeaseLost
+	(*Drain)(nil),                  // 13: tidemill.v1.Drain
+	(*Settled)(nil),                // 14: tidemill.v1.Settled
+	(*Refused)(nil),                // 15: tidemill.v1.Refused
+	(*LeaseTasksRequest)(nil),      // 16: tidemill.v1.LeaseTasksRequest
+	(*LeaseTasksResponse)(nil),     // 17: tidemill.v1.LeaseTasksResponse
+	(*HeartbeatTasksRequest)(nil),  // 18: tidemill.v1.HeartbeatTasksRequest
+	(*HeartbeatTasksResponse)(nil), // 19: tidemill.v1.HeartbeatTasksResponse
+	(*HeartbeatOutcome)(nil),       // 20: tidemill.v1.HeartbeatOutcome
+	(*ReportProgressRequest)(nil),  // 21: tidemill.v1.ReportProgressRequest
+	(*ReportProgressResponse)(nil), // 22: tidemill.v1.ReportProgressResponse
+	(*CompleteTaskRequest)(nil),    // 23: tidemill.v1.CompleteTaskRequest
+	(*CompleteTaskResponse)(nil),   // 24: tidemill.v1.CompleteTaskResponse
+	(*FailTaskRequest)(nil),        // 25: tidemill.v1.FailTaskRequest
+	(*FailTaskResponse)(nil),       // 26: tidemill.v1.FailTaskResponse
+	(*ReleaseTaskRequest)(nil),     // 27: tidemill.v1.ReleaseTaskRequest
+	(*ReleaseTaskResponse)(nil),    // 28: tidemill.v1.ReleaseTaskResponse
+	nil,                            // 29: tidemill.v1.Assignment.LabelsEntry
+	(*Payload)(nil),                // 30: tidemill.v1.Payload
+	(*durationpb.Duration)(nil),    // 31: google.protobuf.Duration
+	(*TraceContext)(nil),           // 32: tidemill.v1.TraceContext
+	(*timestamppb.Timestamp)(nil),  // 33: google.protobuf.Timestamp
+	(*TaskError)(nil),              // 34: tidemill.v1.TaskError
+	(TaskState)(0),                 // 35: tidemill.v1.TaskState
+	(*Progress)(nil),               // 36: tidemill.v1.Progress
 }
 var file_tidemill_v1_worker_service_proto_depIdxs = []int32{
-	29, // 0: tidemill.v1.Assignment.payload:type_name -> tidemill.v1.Payload
-	30, // 1: tidemill.v1.Assignment.lease_ttl:type_name -> google.protobuf.Duration
-	30, // 2: tidemill.v1.Assignment.attempt_timeout:type_name -> google.protobuf.Duration
-	28, // 3: tidemill.v1.Assignment.labels:type_name -> tidemill.v1.Assignment.LabelsEntry
-	31, // 4: tidemill.v1.Assignment.trace_context:type_name -> tidemill.v1.TraceContext
-	32, // 5: tidemill.v1.Assignment.create_time:type_name -> google.protobuf.Timestamp
-	32, // 6: tidemill.v1.Assignment.lease_time:type_name -> google.protobuf.Timestamp
-	33, // 7: tidemill.v1.Assignment.last_error:type_name -> tidemill.v1.TaskError
-	3,  // 8: tidemill.v1.WorkRequest.register:type_name -> tidemill.v1.Register
-	4,  // 9: tidemill.v1.WorkRequest.echo:type_name -> tidemill.v1.Echo
-	5,  // 10: tidemill.v1.WorkRequest.credits:type_name -> tidemill.v1.Credits
-	20, // 11: tidemill.v1.WorkRequest.progress:type_name -> tidemill.v1.ReportProgressRequest
-	22, // 12: tidemill.v1.WorkRequest.complete:type_name -> tidemill.v1.CompleteTaskRequest
-	24, // 13: tidemill.v1.WorkRequest.fail:type_name -> tidemill.v1.FailTaskRequest
-	26, // 14: tidemill.v1.WorkRequest.release:type_name -> tidemill.v1.ReleaseTaskRequest
-	7,  // 15: tidemill.v1.WorkResponse.registered:type_name -> tidemill.v1.Registered
-	8,  // 16: tidemill.v1.WorkResponse.assignments:type_name -> tidemill.v1.Assignments
-	9,  // 17: tidemill.v1.WorkResponse.ping:type_name -> tidemill.v1.Ping
-	10, // 18: tidemill.v1.WorkResponse.cancel_requested:type_name -> tidemill.v1.CancelRequested
-	11, // 19: tidemill.v1.WorkResponse.lease_lost:type_name -> tidemill.v1.LeaseLost
-	12, // 20: tidemill.v1.WorkResponse.drain:type_name -> tidemill.v1.Drain
-	13, // 21: tidemill.v1.WorkResponse.settled:type_name -> tidemill.v1.Settled
-	14, // 22: tidemill.v1.WorkResponse.refused:type_name -> tidemill.v1.Refused
-	30, // 23: tidemill.v1.Registered.ping_interval:type_name -> google.protobuf.Duration
-	30, // 24: tidemill.v1.Registered.lease_ttl:type_name -> google.protobuf.Duration
-	1,  // 25: tidemill.v1.Assignments.assignments:type_name -> tidemill.v1.Assignment
+	30, // 0: tidemill.v1.Assignment.payload:type_name -> tidemill.v1.Payload
+	31, // 1: tidemill.v1.Assignment.lease_ttl:type_name -> google.protobuf.Duration
+	31, // 2: tidemill.v1.Assignment.attempt_timeout:type_name -> google.protobuf.Duration
+	29, // 3: tidemill.v1.Assignment.labels:type_name -> tidemill.v1.Assignment.LabelsEntry
+	32, // 4: tidemill.v1.Assignment.trace_context:type_name -> tidemill.v1.TraceContext
+	33, // 5: tidemill.v1.Assignment.create_time:type_name -> google.protobuf.Timestamp
+	33, // 6: tidemill.v1.Assignment.lease_time:type_name -> google.protobuf.Timestamp
+	34, // 7: tidemill.v1.Assignment.last_error:type_name -> tidemill.v1.TaskError
+	4,  // 8: tidemill.v1.WorkRequest.register:type_name -> tidemill.v1.Register
+	5,  // 9: tidemill.v1.WorkRequest.echo:type_name -> tidemill.v1.Echo
+	6,  // 10: tidemill.v1.WorkRequest.credits:type_name -> tidemill.v1.Credits
+	21, // 11: tidemill.v1.WorkRequest.progress:type_name -> tidemill.v1.ReportProgressRequest
+	23, // 12: tidemill.v1.WorkRequest.complete:type_name -> tidemill.v1.CompleteTaskRequest
+	25, // 13: tidemill.v1.WorkRequest.fail:type_name -> tidemill.v1.FailTaskRequest
+	27, // 14: tidemill.v1.WorkRequest.release:type_name -> tidemill.v1.ReleaseTaskRequest
+	8,  // 15: tidemill.v1.WorkResponse.registered:type_name -> tidemill.v1.Registered
+	9,  // 16: tidemill.v1.WorkResponse.assignments:type_name -> tidemill.v1.Assignments
+	10, // 17: tidemill.v1.WorkResponse.ping:type_name -> tidemill.v1.Ping
+	11, // 18: tidemill.v1.WorkResponse.cancel_requested:type_name -> tidemill.v1.CancelRequested
+	12, // 19: tidemill.v1.WorkResponse.lease_lost:type_name -> tidemill.v1.LeaseLost
+	13, // 20: tidemill.v1.WorkResponse.drain:type_name -> tidemill.v1.Drain
+	14, // 21: tidemill.v1.WorkResponse.settled:type_name -> tidemill.v1.Settled
+	15, // 22: tidemill.v1.WorkResponse.refused:type_name -> tidemill.v1.Refused
+	31, // 23: tidemill.v1.Registered.ping_interval:type_name -> google.protobuf.Duration
+	31, // 24: tidemill.v1.Registered.lease_ttl:type_name -> google.protobuf.Duration
+	2,  // 25: tidemill.v1.Assignments.assignments:type_name -> tidemill.v1.Assignment
 	0,  // 26: tidemill.v1.CancelRequested.cause:type_name -> tidemill.v1.CancelCause
-	30, // 27: tidemill.v1.Drain.grace:type_name -> google.protobuf.Duration
-	34, // 28: tidemill.v1.Settled.state:type_name -> tidemill.v1.TaskState
-	30, // 29: tidemill.v1.LeaseTasksRequest.wait:type_name -> google.protobuf.Duration
-	1,  // 30: tidemill.v1.LeaseTasksResponse.assignments:type_name -> tidemill.v1.Assignment
-	19, // 31: tidemill.v1.HeartbeatTasksResponse.outcomes:type_name -> tidemill.v1.HeartbeatOutcome
-	0,  // 32: tidemill.v1.HeartbeatOutcome.cancel_cause:type_name -> tidemill.v1.CancelCause
-	30, // 33: tidemill.v1.HeartbeatOutcome.remaining:type_name -> google.protobuf.Duration
-	35, // 34: tidemill.v1.ReportProgressRequest.progress:type_name -> tidemill.v1.Progress
-	29, // 35: tidemill.v1.ReportProgressRequest.output_chunk:type_name -> tidemill.v1.Payload
-	0,  // 36: tidemill.v1.ReportProgressResponse.cancel_cause:type_name -> tidemill.v1.CancelCause
-	29, // 37: tidemill.v1.CompleteTaskRequest.output:type_name -> tidemill.v1.Payload
-	34, // 38: tidemill.v1.CompleteTaskResponse.state:type_name -> tidemill.v1.TaskState
-	30, // 39: tidemill.v1.FailTaskRequest.retry_after:type_name -> google.protobuf.Duration
-	34, // 40: tidemill.v1.FailTaskResponse.state:type_name -> tidemill.v1.TaskState
-	32, // 41: tidemill.v1.FailTaskResponse.due_time:type_name -> google.protobuf.Timestamp
-	34, // 42: tidemill.v1.ReleaseTaskResponse.state:type_name -> tidemill.v1.TaskState
-	2,  // 43: tidemill.v1.WorkerService.Work:input_type -> tidemill.v1.WorkRequest
-	15, // 44: tidemill.v1.WorkerService.LeaseTasks:input_type -> tidemill.v1.LeaseTasksRequest
-	17, // 45: tidemill.v1.WorkerService.HeartbeatTasks:input_type -> tidemill.v1.HeartbeatTasksRequest
-	20, // 46: tidemill.v1.WorkerService.ReportProgress:input_type -> tidemill.v1.ReportProgressRequest
-	22, // 47: tidemill.v1.WorkerService.CompleteTask:input_type -> tidemill.v1.CompleteTaskRequest
-	24, // 48: tidemill.v1.WorkerService.FailTask:input_type -> tidemill.v1.FailTaskRequest
-	26, // 49: tidemill.v1.WorkerService.ReleaseTask:input_type -> tidemill.v1.ReleaseTaskRequest
-	6,  // 50: tidemill.v1.WorkerService.Work:output_type -> tidemill.v1.WorkResponse
-	16, // 51: tidemill.v1.WorkerService.LeaseTasks:output_type -> tidemill.v1.LeaseTasksResponse
-	18, // 52: tidemill.v1.WorkerService.HeartbeatTasks:output_type -> tidemill.v1.HeartbeatTasksResponse
-	21, // 53: tidemill.v1.WorkerService.ReportProgress:output_type -> tidemill.v1.ReportProgressResponse
-	23, // 54: tidemill.v1.WorkerService.CompleteTask:output_type -> tidemill.v1.CompleteTaskResponse
-	25, // 55: tidemill.v1.WorkerService.FailTask:output_type -> tidemill.v1.FailTaskResponse
-	27, // 56: tidemill.v1.WorkerService.ReleaseTask:output_type -> tidemill.v1.ReleaseTaskResponse
-	50, // [50:57] is the sub-list for method output_type
-	43, // [43:50] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	31, // 27: tidemill.v1.Drain.grace:type_name -> google.protobuf.Duration
+	35, // 28: tidemill.v1.Settled.state:type_name -> tidemill.v1.TaskState
+	1,  // 29: tidemill.v1.Refused.kind:type_name -> tidemill.v1.MessageKind
+	31, // 30: tidemill.v1.LeaseTasksRequest.wait:type_name -> google.protobuf.Duration
+	2,  // 31: tidemill.v1.LeaseTasksResponse.assignments:type_name -> tidemill.v1.Assignment
+	20, // 32: tidemill.v1.HeartbeatTasksResponse.outcomes:type_name -> tidemill.v1.HeartbeatOutcome
+	0,  // 33: tidemill.v1.HeartbeatOutcome.cancel_cause:type_name -> tidemill.v1.CancelCause
+	31, // 34: tidemill.v1.HeartbeatOutcome.remaining:type_name -> google.protobuf.Duration
+	36, // 35: tidemill.v1.ReportProgressRequest.progress:type_name -> tidemill.v1.Progress
+	30, // 36: tidemill.v1.ReportProgressRequest.output_chunk:type_name -> tidemill.v1.Payload
+	0,  // 37: tidemill.v1.ReportProgressResponse.cancel_cause:type_name -> tidemill.v1.CancelCause
+	30, // 38: tidemill.v1.CompleteTaskRequest.output:type_name -> tidemill.v1.Payload
+	35, // 39: tidemill.v1.CompleteTaskResponse.state:type_name -> tidemill.v1.TaskState
+	31, // 40: tidemill.v1.FailTaskRequest.retry_after:type_name -> google.protobuf.Duration
+	35, // 41: tidemill.v1.FailTaskResponse.state:type_name -> tidemill.v1.TaskState
+	33, // 42: tidemill.v1.FailTaskResponse.due_time:type_name -> google.protobuf.Timestamp
+	35, // 43: tidemill.v1.ReleaseTaskResponse.state:type_name -> tidemill.v1.TaskState
+	3,  // 44: tidemill.v1.WorkerService.Work:input_type -> tidemill.v1.WorkRequest
+	16, // 45: tidemill.v1.WorkerService.LeaseTasks:input_type -> tidemill.v1.LeaseTasksRequest
+	18, // 46: tidemill.v1.WorkerService.HeartbeatTasks:input_type -> tidemill.v1.HeartbeatTasksRequest
+	21, // 47: tidemill.v1.WorkerService.ReportProgress:input_type -> tidemill.v1.ReportProgressRequest
+	23, // 48: tidemill.v1.WorkerService.CompleteTask:input_type -> tidemill.v1.CompleteTaskRequest
+	25, // 49: tidemill.v1.WorkerService.FailTask:input_type -> tidemill.v1.FailTaskRequest
+	27, // 50: tidemill.v1.WorkerService.ReleaseTask:input_type -> tidemill.v1.ReleaseTaskRequest
+	7,  // 51: tidemill.v1.WorkerService.Work:output_type -> tidemill.v1.WorkResponse
+	17, // 52: tidemill.v1.WorkerService.LeaseTasks:output_type -> tidemill.v1.LeaseTasksResponse
+	19, // 53: tidemill.v1.WorkerService.HeartbeatTasks:output_type -> tidemill.v1.HeartbeatTasksResponse
+	22, // 54: tidemill.v1.WorkerService.ReportProgress:output_type -> tidemill.v1.ReportProgressResponse
+	24, // 55: tidemill.v1.WorkerService.CompleteTask:output_type -> tidemill.v1.CompleteTaskResponse
+	26, // 56: tidemill.v1.WorkerService.FailTask:output_type -> tidemill.v1.FailTaskResponse
+	28, // 57: tidemill.v1.WorkerService.ReleaseTask:output_type -> tidemill.v1.ReleaseTaskResponse
+	51, // [51:58] is the sub-list for method output_type
+	44, // [44:51] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_tidemill_v1_worker_service_proto_init() }
@@ -2342,7 +2423,7 @@ func file_tidemill_v1_worker_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tidemill_v1_worker_service_proto_rawDesc), len(file_tidemill_v1_worker_service_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,

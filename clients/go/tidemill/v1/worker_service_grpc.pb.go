@@ -38,7 +38,7 @@ type WorkerServiceClient interface {
 	// client has credits, and pings; the echo of a ping renews the leases of the stream. If the stream breaks, renewal stops and
 	// nothing else happens: reconnect, at any replica, and name the lease tokens still held. Half-close gives back, uncharged, what is left:
 	// a client that gives up on a replica that hangs must cancel the stream or close the connection, not half-close.
-	// Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STORE_UNAVAILABLE, DRAINING.
+	// Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STREAM_SILENT, STORE_UNAVAILABLE, DRAINING.
 	Work(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WorkRequest, WorkResponse], error)
 	// Leases up to `max` tasks, waiting up to `wait` for the first. Repeating the call with the same request_id within a minute answers
 	// with the same leases. Errors: INVALID_REQUEST, STORE_UNAVAILABLE, DRAINING.
@@ -149,7 +149,7 @@ type WorkerServiceServer interface {
 	// client has credits, and pings; the echo of a ping renews the leases of the stream. If the stream breaks, renewal stops and
 	// nothing else happens: reconnect, at any replica, and name the lease tokens still held. Half-close gives back, uncharged, what is left:
 	// a client that gives up on a replica that hangs must cancel the stream or close the connection, not half-close.
-	// Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STORE_UNAVAILABLE, DRAINING.
+	// Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STREAM_SILENT, STORE_UNAVAILABLE, DRAINING.
 	Work(grpc.BidiStreamingServer[WorkRequest, WorkResponse]) error
 	// Leases up to `max` tasks, waiting up to `wait` for the first. Repeating the call with the same request_id within a minute answers
 	// with the same leases. Errors: INVALID_REQUEST, STORE_UNAVAILABLE, DRAINING.

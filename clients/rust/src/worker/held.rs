@@ -3,13 +3,20 @@
 use tidemill_proto::v1::{Assignment, work_request::Message};
 use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
-use super::{CancelRequest, TaskFacts, context::Refused, job::Ended};
+use super::{
+    CancelRequest, TaskFacts,
+    context::Refused,
+    job::Ended,
+    places::{Place, Places},
+};
 
 /// One lease.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) task: TaskFacts,
     job: AbortHandle,
+    place: Place,
+    stopped: bool,
     cancel: watch::Sender<Option<CancelRequest>>,
     pub(super) refused: Refused,
     /// How its handler ended, from the moment on, even if nobody could be told yet.
@@ -30,6 +37,7 @@ impl Held {
     pub(super) fn new(
         task: TaskFacts,
         job: AbortHandle,
+        place: Place,
         cancel: watch::Sender<Option<CancelRequest>>,
         refused: Refused,
         ended: Ended,
@@ -37,6 +45,8 @@ impl Held {
         Self {
             task,
             job,
+            place,
+            stopped: false,
             cancel,
             refused,
             ended,
@@ -57,16 +67,19 @@ impl Held {
         self.cancel.borrow().clone()
     }
 
-    /// Drops the handler's future at its next await.
-    pub(super) fn stop(&self) {
-        self.job.abort();
+    /// Drops the handler's future at its next await; its place is kept until then.
+    pub(super) fn stop(&mut self, places: &mut Places) {
+        if !std::mem::replace(&mut self.stopped, true) {
+            self.job.abort();
+            places.leave(&self.place);
+        }
     }
 }
 
 /// Whoever forgets a lease stops its handler: nothing it does would count.
 impl Drop for Held {
     fn drop(&mut self) {
-        self.stop();
+        self.job.abort();
     }
 }
 

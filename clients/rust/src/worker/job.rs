@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tidemill_proto::v1::{CompleteTaskRequest, work_request::Message};
 use tokio::sync::mpsc;
 
-use super::{Context, Failure};
+use super::{Context, Failure, places::Occupied};
 use crate::{Payload, TraceContext};
 
 /// Far above the largest output that any server takes (1 MiB), and below the largest message: a larger one would break the stream.
@@ -44,7 +44,14 @@ impl Ended {
 }
 
 /// Runs the handler to its end and reports it. What it said before is in the same channel, so that it arrives before.
-pub(super) async fn run(handler: Handler, context: Context, reports: mpsc::Sender<Report>, note: Ended) {
+pub(super) async fn run(
+    handler: Handler,
+    context: Context,
+    reports: mpsc::Sender<Report>,
+    note: Ended,
+    place: Occupied,
+) {
+    place.begin();
     let (token, asked) = (context.lease_token().to_owned(), context.clone());
     let trace = context.trace_context();
     // Made inside, so that a panic of the handler's synchronous part is caught, too.
@@ -64,6 +71,8 @@ pub(super) async fn run(handler: Handler, context: Context, reports: mpsc::Sende
         Err(failure) => failure.into_settle(token.clone(), asked.cause()),
     };
     note.put(message.clone());
+    // The place is free before anybody hears that it is.
+    drop(place);
     let report = Report {
         token,
         message,

@@ -1,27 +1,22 @@
 //! The worker protocol from the handler process's side.
 
+mod leases;
+
 use std::{
     collections::{HashMap, HashSet},
     pin::Pin,
-    sync::Arc,
     time::Duration,
 };
 
-use tidemill_proto::v1::{
-    Assignment, Credits, Echo, Refused, Register, Registered, ReleaseTaskRequest, WorkRequest, work_request::Message,
-    work_response::Message as Answer,
-};
+use tidemill_proto::v1::{Echo, Register, Registered, work_request::Message, work_response::Message as Answer};
 use tokio::{
     runtime::Handle,
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
 };
 
 use super::{
-    CancelRequest, Context, Failure, Setup, TaskFacts, WorkerEvent,
-    held::Held,
-    job::{self, Report},
-    stream::WorkStream,
+    CancelRequest, Setup, WorkerEvent, WorkerStatus, held::Held, job::Report, places::Places, stream::WorkStream,
 };
 use crate::{Error, ErrorKind, Outcome, TaskState, error::Again, retry::backoff};
 
@@ -43,6 +38,9 @@ pub(super) struct Session {
     setup: Setup,
     handlers_run_on: Handle,
     held: HashMap<String, Held>,
+    places: Places,
+    /// Handlers that a listener was told to be stuck.
+    told_stuck: usize,
     stream: Option<WorkStream>,
     opening: Option<Opening>,
     open_at: Instant,
@@ -81,6 +79,8 @@ impl Session {
             setup,
             handlers_run_on,
             held: HashMap::new(),
+            places: Places::default(),
+            told_stuck: 0,
             stream: None,
             opening: None,
             open_at: Instant::now(),
@@ -107,6 +107,7 @@ impl Session {
                 return Ok(());
             }
             self.open_if_due();
+            self.look();
             let drains = self.drain.is_some();
             let next = tokio::select! {
                 () = &mut shutdown, if !drains => Next::Shutdown,
@@ -145,7 +146,7 @@ impl Session {
 
     /// Nothing is lost if this is dropped: every branch is safe to drop, and what it yields is handled by the caller.
     async fn next(&mut self) -> Next {
-        let due = self.next_due();
+        let (due, changed) = (self.next_due(), self.places.changed());
         let address = &self.setup.client.shared().worker.address;
         let (opening, reports) = (&mut self.opening, &mut self.reports);
         let opened = async {
@@ -157,6 +158,7 @@ impl Session {
         let Some(stream) = &mut self.stream else {
             return tokio::select! {
                 opened = opened => Next::Opened(opened),
+                () = changed => Next::Tick,
                 () = sleep_until(due) => Next::Tick,
             };
         };
@@ -173,6 +175,7 @@ impl Session {
             opened = opened => Next::Opened(opened),
             answer = answer => Next::Answer(Box::new(answer)),
             Some(report) = said => Next::Said(report),
+            () = changed => Next::Tick,
             () = sleep_until(due) => Next::Tick,
         }
     }
@@ -185,7 +188,7 @@ impl Session {
             .filter(|_| self.opening.is_none());
         let drain = self.drain.map(|drain| drain.release_at);
         let held = self.held.values().filter_map(|held| held.due).min();
-        let all = [stream, open, drain, held];
+        let all = [stream, open, drain, held, self.places.due()];
         all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + FAR)
     }
 
@@ -212,7 +215,44 @@ impl Session {
     fn credits(&self) -> i32 {
         match self.drain {
             Some(_) => 0,
-            None => i32::try_from(self.setup.concurrency).unwrap_or(i32::MAX),
+            None => i32::try_from(self.setup.concurrency as usize - self.kept()).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// Places that nobody can use, because a handler that was stopped does not end.
+    fn kept(&self) -> usize {
+        self.places.kept().min(self.setup.concurrency as usize)
+    }
+
+    fn adjust_credits(&mut self) {
+        let credits = self.credits();
+        if let Some(stream) = &mut self.stream {
+            stream.set_credits(credits);
+        }
+    }
+
+    /// Tells the server, and whoever asks, what this worker can do now.
+    fn look(&mut self) {
+        self.places.look();
+        self.adjust_credits();
+        let until = self.stream.as_ref().map(|stream| stream.silent_at().into_std());
+        self.setup.handle.set(self.status(), until);
+        let stuck = self.places.stuck();
+        if stuck > self.told_stuck {
+            self.setup.tell(&WorkerEvent::Stuck { handlers: stuck });
+        }
+        self.told_stuck = stuck;
+    }
+
+    fn status(&self) -> WorkerStatus {
+        if self.drain.is_some() {
+            WorkerStatus::Draining
+        } else if self.wants_stream() {
+            WorkerStatus::Connecting
+        } else if self.credits() == 0 || self.places.are_blocked() {
+            WorkerStatus::Stuck
+        } else {
+            WorkerStatus::Serving
         }
     }
 
@@ -230,9 +270,6 @@ impl Session {
                 held.due = None;
                 stream.sender.say(settle.clone());
             }
-        }
-        if self.drain.is_some() {
-            stream.sender.say(Message::Credits(Credits { credits: 0 }));
         }
         self.stream = Some(stream);
         if unnamed && let Some(stream) = &mut self.stream {
@@ -265,8 +302,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whatever ended a stream that was registered, the next registration tells whether it is meant for good: e.g. a process that was paused
-    /// is told by the end of its stream that its silence broke the rules.
+    /// Whatever ended a stream that was registered, the next registration tells whether it is meant for good: e.g. a server before STREAM_SILENT
+    /// told a process that was paused that its silence broke the rules.
     fn lose_stream(&mut self, error: Error) {
         // A replica that drains closes its streams; the next one is being opened already.
         let leaving = self.stream.take().is_some_and(|stream| stream.leaving);
@@ -295,8 +332,8 @@ impl Session {
             }
             Answer::LeaseLost(lost) => self.lease_lost(&lost.lease_token),
             Answer::Settled(settled) => {
-                if let Some(held) = self.held.remove(&settled.lease_token) {
-                    let (task, state) = (held.task.clone(), TaskState::from_proto(settled.state));
+                if let Some(task) = self.forget(&settled.lease_token) {
+                    let state = TaskState::from_proto(settled.state);
                     self.setup.tell(&WorkerEvent::Settled { task, state });
                 }
             }
@@ -310,94 +347,6 @@ impl Session {
             // Only the first answer of a stream.
             Answer::Registered(_) => {}
         }
-    }
-
-    fn start(&mut self, assignment: Assignment) {
-        let Some(handler) = self.setup.handlers.get(&assignment.kind).map(Arc::clone) else {
-            // The server assigns registered kinds only; should it not, another process may serve this one.
-            self.say(Failure::release().into_settle(assignment.lease_token, None));
-            return;
-        };
-        let (task, token) = (TaskFacts::of(&assignment), assignment.lease_token.clone());
-        let (cancel, cancelled) = watch::channel(None);
-        let refused = super::context::Refused::default();
-        let context = Context::new(assignment, self.report_to.clone(), cancelled, Arc::clone(&refused));
-        self.setup.tell(&WorkerEvent::Started { task: task.clone() });
-        let ended = job::Ended::default();
-        let job = job::run(handler, context, self.report_to.clone(), ended.clone());
-        let job = self.handlers_run_on.spawn(job).abort_handle();
-        self.held.insert(token, Held::new(task, job, cancel, refused, ended));
-    }
-
-    /// Something that a handler said. What it says after its lease was lost, or after it was stopped, goes nowhere.
-    fn forward(&mut self, report: Report) {
-        let Some(held) = self.held.get_mut(&report.token).filter(|held| held.settle.is_none()) else {
-            return;
-        };
-        if report.settles {
-            held.settle = Some(report.message.clone());
-            held.due = None;
-        } else {
-            held.reported = true;
-        }
-        if let Some(stream) = &self.stream {
-            stream.sender.report(WorkRequest {
-                message: Some(report.message),
-            });
-        }
-    }
-
-    /// Ends an attempt from this side: its handler is stopped.
-    fn settle(&mut self, token: &str, message: Message) {
-        if let Some(held) = self.held.get_mut(token) {
-            held.stop();
-            held.due = None;
-            held.settle = Some(message.clone());
-        }
-        self.say(message);
-    }
-
-    fn lease_lost(&mut self, token: &str) {
-        let Some(held) = self.held.get_mut(token) else { return };
-        let said_at_registration = std::mem::take(&mut held.not_adopted);
-        // Otherwise the settle that was said again has an answer of its own to come.
-        if held.settle.is_none() || !said_at_registration {
-            let task = held.task.clone();
-            self.held.remove(token);
-            self.setup.tell(&WorkerEvent::LeaseLost { task });
-        }
-    }
-
-    fn refused(&mut self, refused: Refused) {
-        let Some(held) = self.held.get_mut(&refused.lease_token) else {
-            return;
-        };
-        let task = held.task.clone();
-        let message = format!("{}: {}", refused.reason, refused.message);
-        let wrong = refused.reason == "INVALID_REQUEST";
-        let Some(settle) = held.settle.clone() else {
-            // A report; its handler hears of it with the next chunk.
-            *held.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(message.clone());
-            self.setup.tell(&WorkerEvent::Refused { task, message });
-            return;
-        };
-        if !wrong || std::mem::take(&mut held.reported) {
-            // It may pass; or it was a report before the settle that was refused, which a refusal does not say: then the settle's own answer
-            // is still to come, and to say it again is harmless.
-            held.refusals = held.refusals.saturating_add(1);
-            held.due = Some(Instant::now() + backoff(held.refusals, MAX_BACKOFF));
-            return;
-        }
-        if matches!(settle, Message::Complete(_)) {
-            // An output that the server cannot take must not be tried for ever: the next attempt would make the same one.
-            let failure = Failure::permanent(format!("the output was refused: {message}"));
-            let settle = failure.into_settle(refused.lease_token.clone(), None);
-            self.settle(&refused.lease_token, settle);
-        } else {
-            // Nothing that could be said would be taken: the lease expires.
-            self.held.remove(&refused.lease_token);
-        }
-        self.setup.tell(&WorkerEvent::Refused { task, message });
     }
 
     fn tick(&mut self) -> Result<(), Error> {
@@ -424,56 +373,14 @@ impl Session {
         }
     }
 
-    /// A settle is said again, or a handler that was asked to stop is stopped.
-    fn due(&mut self, token: &str) {
-        let Some(held) = self.held.get_mut(token) else { return };
-        held.due = None;
-        if let Some(settle) = held.settle.clone() {
-            self.say(settle);
-        } else if let Some(message) = held.ended.take() {
-            // It ended in time; its report waits for a stream.
-            self.settle(token, message);
-        } else if let Some(request) = held.cancel_request() {
-            let settle = Failure::cancelled().into_settle(token.to_owned(), Some(request.cause));
-            self.settle(token, settle);
-        }
-    }
-
     fn begin_drain(&mut self, grace: Duration) {
         let running = self.held.len();
         self.drain = Some(Drain {
             release_at: Instant::now() + grace,
             released: false,
         });
-        self.say(Message::Credits(Credits { credits: 0 }));
+        self.adjust_credits();
         self.setup.tell(&WorkerEvent::Draining { running });
-    }
-
-    /// The grace is over: what still runs is given back; what has ended waits for its answer.
-    fn release_all(&mut self) {
-        let running: Vec<String> = self
-            .held
-            .iter()
-            .filter(|(_, held)| held.settle.is_none())
-            .map(|(token, _)| token.clone())
-            .collect();
-        for token in running {
-            let ended = self.held.get(&token).and_then(|held| held.ended.take());
-            if let Some(message) = ended {
-                self.settle(&token, message);
-                continue;
-            }
-            let release = ReleaseTaskRequest {
-                lease_token: token.clone(),
-                cancelled: false,
-                draining: true,
-            };
-            self.settle(&token, Message::Release(release));
-        }
-        self.drain = Some(Drain {
-            release_at: Instant::now() + LAST_WORD,
-            released: true,
-        });
     }
 
     fn unsettled(&self) -> Error {

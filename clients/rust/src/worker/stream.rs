@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tidemill_proto::v1::{Register, Registered, WorkResponse, work_request::Message, work_response::Message as Answer};
+use tidemill_proto::v1::{
+    Credits, Register, Registered, WorkResponse, work_request::Message, work_response::Message as Answer,
+};
 use tokio::time::{Instant, timeout};
 use tonic::{Request, Streaming, codegen::http::uri::PathAndQuery};
 
@@ -21,6 +23,8 @@ pub(super) struct WorkStream {
     answers: Streaming<WorkResponse>,
     heard: Instant,
     silence: Duration,
+    /// What the server was told last.
+    credits: i32,
     /// The replica drains.
     pub(super) leaving: bool,
 }
@@ -39,6 +43,7 @@ impl WorkStream {
         let link = &client.shared().worker;
         let failed = |status: &tonic::Status| Error::from_status(status, &link.address);
         let (sender, outgoing) = outgoing::channel();
+        let credits = register.credits;
         sender.say(Message::Register(register));
         let mut grpc = tonic::client::Grpc::new(link.fresh());
         grpc.ready()
@@ -57,6 +62,7 @@ impl WorkStream {
             answers,
             heard: Instant::now(),
             silence: (interval * MISSED_PINGS).max(SHORTEST_SILENCE),
+            credits,
             leaving: false,
         };
         Ok((stream, registered))
@@ -79,6 +85,13 @@ impl WorkStream {
             }
         };
         (&self.sender, answer)
+    }
+
+    /// Tells the server how many tasks may be held, if that is news.
+    pub(super) fn set_credits(&mut self, credits: i32) {
+        if std::mem::replace(&mut self.credits, credits) != credits {
+            self.sender.say(Message::Credits(Credits { credits }));
+        }
     }
 
     /// When it counts as broken if nothing comes.

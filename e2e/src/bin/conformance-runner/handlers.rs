@@ -8,7 +8,7 @@ use tidemill_client::{CancelCause, Context, Failure, Payload, Task, WorkerBuilde
 use crate::{Shared, wrong::wrong};
 
 /// All of them.
-pub(crate) const KINDS: [&str; 15] = [
+pub(crate) const KINDS: [&str; 16] = [
     "conf.echo",
     "conf.fail",
     "conf.permanent",
@@ -22,6 +22,7 @@ pub(crate) const KINDS: [&str; 15] = [
     "conf.deaf",
     "conf.hold",
     "conf.block",
+    "conf.stubborn",
     "conf.bad_output",
     "conf.enqueue",
 ];
@@ -48,7 +49,9 @@ pub(crate) fn add(builder: WorkerBuilder, kind: &str, shared: &Arc<Shared>) -> W
         "conf.ignore_cancel" => builder.handle(kind, ignore_cancel),
         "conf.deaf" => builder.handle(kind, async |_| -> Ended { std::future::pending().await }),
         "conf.hold" => builder.handle(kind, move |task: Context| hold(Arc::clone(&shared), task)),
-        "conf.block" => builder.handle(kind, block),
+        "conf.block" => builder.handle(kind, |task| block(task, "blocked")),
+        // A future that yields can be ended: only a thread that does not cannot.
+        "conf.stubborn" => builder.handle(kind, |task| block(task, "stubborn")),
         "conf.bad_output" => builder.handle(kind, bad_output),
         "conf.enqueue" => builder.handle(kind, move |_| enqueue(Arc::clone(&shared))),
         // Not one of the suite's: a case that names it goes wrong, and says so.
@@ -163,11 +166,11 @@ async fn hold(shared: Arc<Shared>, task: Context) -> Ended {
     Ok("kept".into())
 }
 
-async fn block(task: Context) -> Ended {
+async fn block(task: Context, output: &'static str) -> Ended {
     let input: Value = task.payload().to_json()?;
     // Not a sleep of the runtime: the thread is not given back.
     std::thread::sleep(Duration::from_millis(input["ms"].as_u64().unwrap_or_default()));
-    Ok("blocked".into())
+    Ok(output.into())
 }
 
 /// Rust's types rule out what cannot be serialised.

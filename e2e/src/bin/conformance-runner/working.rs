@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tidemill_client::{Error, TaskFacts, Worker, WorkerBuilder, WorkerEvent};
+use tidemill_client::{Error, TaskFacts, Worker, WorkerBuilder, WorkerEvent, WorkerHandle};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -21,9 +21,13 @@ use crate::{
 /// Those that run.
 pub(crate) type Workers = Mutex<HashMap<String, Running>>;
 
+type Ending = JoinHandle<Result<(), Error>>;
+
 pub(crate) struct Running {
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), Error>>,
+    /// None of a worker without the client. Kept after the stop: it may be asked while it drains.
+    handle: Option<WorkerHandle>,
+    /// Until it is told to stop.
+    life: Option<(oneshot::Sender<()>, Ending)>,
 }
 
 pub(crate) fn start(shared: &Arc<Shared>, command: &Value) -> Answer {
@@ -32,6 +36,7 @@ pub(crate) fn start(shared: &Arc<Shared>, command: &Value) -> Answer {
         return Ok(start_raw(shared, command, name));
     }
     let worker = set_up(shared, command, &name)?.build()?;
+    let handle = Some(worker.handle());
     let (stop, stopped) = oneshot::channel();
     let told = name.clone();
     let ended = tokio::spawn(async move {
@@ -44,7 +49,8 @@ pub(crate) fn start(shared: &Arc<Shared>, command: &Value) -> Answer {
         ended
     });
     let mut workers = shared.workers.lock().expect("no panic while it is held");
-    workers.insert(name, Running { stop, ended });
+    let life = Some((stop, ended));
+    workers.insert(name, Running { handle, life });
     Ok(json!({}))
 }
 
@@ -57,7 +63,8 @@ fn start_raw(shared: &Arc<Shared>, command: &Value, name: String) -> Value {
         Ok(())
     });
     let mut workers = shared.workers.lock().expect("no panic while it is held");
-    workers.insert(name, Running { stop, ended });
+    let (handle, life) = (None, Some((stop, ended)));
+    workers.insert(name, Running { handle, life });
     json!({})
 }
 
@@ -123,16 +130,29 @@ fn tell(worker: &str, event: &WorkerEvent) {
     });
 }
 
+/// How the worker looks to a readiness probe.
+pub(crate) fn health(shared: &Arc<Shared>, name: &str) -> Answer {
+    let workers = shared.workers.lock().expect("no panic while it is held");
+    let running = workers.get(name);
+    let handle = running.and_then(|running| running.handle.as_ref());
+    let handle = handle.ok_or_else(|| Trouble::Invalid(format!("no worker is called `{name}`")))?;
+    let healthy = (handle.is_healthy() || wrong("always-healthy")) && !wrong("never-healthy");
+    Ok(json!({ "healthy": healthy, "status": handle.status().to_string() }))
+}
+
 pub(crate) async fn stop(shared: &Arc<Shared>, name: &str) -> Answer {
-    let running = shared.workers.lock().expect("no panic while it is held").remove(name);
-    let running = running.ok_or_else(|| Trouble::Invalid(format!("no worker is called `{name}`")))?;
+    let life = {
+        let mut workers = shared.workers.lock().expect("no panic while it is held");
+        workers.get_mut(name).and_then(|running| running.life.take())
+    };
+    let (stop, ended) = life.ok_or_else(|| Trouble::Invalid(format!("no worker is called `{name}`")))?;
     if wrong("deaf-to-stop") {
         // Dropping it would be a stop as well.
-        std::mem::forget(running.stop);
+        std::mem::forget(stop);
         return Ok(json!({}));
     }
     // It may have ended by itself.
-    let _ = running.stop.send(());
-    running.ended.await.expect("no panic")?;
+    let _ = stop.send(());
+    ended.await.expect("no panic")?;
     Ok(json!({}))
 }

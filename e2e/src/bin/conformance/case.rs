@@ -47,6 +47,8 @@ pub(crate) enum Step {
     Command {
         command: Value,
         start: Option<String>,
+        /// Said again until the answer is as it must be.
+        again: bool,
         check: Check,
     },
     Answer {
@@ -183,9 +185,14 @@ impl Step {
             let start = fields
                 .remove("start")
                 .map(|name| name.as_str().unwrap_or_default().to_owned());
+            let again = fields.remove("again").is_some_and(|again| again == true);
+            if again && (start.is_some() || check.expect.is_none()) {
+                return Err("`again` needs `expect`, and has no `start`".to_owned());
+            }
             return Ok(Self::Command {
                 command: Value::Object(fields),
                 start,
+                again,
                 check,
             });
         } else if has("events") {

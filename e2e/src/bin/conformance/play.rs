@@ -96,6 +96,7 @@ impl Play<'_> {
         let first = Step::Command {
             command: client,
             start: None,
+            again: false,
             check: Check::default(),
         };
         for (index, step) in std::iter::once(&first).chain(&case.steps).enumerate() {
@@ -116,7 +117,15 @@ impl Play<'_> {
 
     async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         match step {
-            Step::Command { command, start, check } => self.command(command, start.as_deref(), check).await,
+            Step::Command {
+                command,
+                start: None,
+                again: true,
+                check,
+            } => self.command_again(command, check).await,
+            Step::Command {
+                command, start, check, ..
+            } => self.command(command, start.as_deref(), check).await,
             Step::Answer { name, check } => {
                 let (id, since) = self
                     .started
@@ -173,6 +182,17 @@ impl Play<'_> {
                 Ok(())
             }
             None => self.answer(id, since, check).await,
+        }
+    }
+
+    /// Says a command until its answer is as it must be.
+    async fn command_again(&mut self, command: &Value, check: &Check) -> Result<(), Stop> {
+        let until = Instant::now() + self.limit(check);
+        loop {
+            match self.command(command, None, check).await {
+                Err(Stop::Failed(_)) if Instant::now() < until => sleep(PAUSE).await,
+                end => return end,
+            }
         }
     }
 

@@ -17,7 +17,10 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::QueueBytesExceeded
         | ErrorReason::MemoryExhausted
         | ErrorReason::WatchLimit => Code::ResourceExhausted,
-        ErrorReason::StoreUnavailable | ErrorReason::StoreChanged | ErrorReason::Draining => Code::Unavailable,
+        ErrorReason::StoreUnavailable
+        | ErrorReason::StoreChanged
+        | ErrorReason::Draining
+        | ErrorReason::StreamSilent => Code::Unavailable,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
         // The second group names how tasks end and is never the reason of a call's error: one that gets here is a bug of ours.
         ErrorReason::Internal

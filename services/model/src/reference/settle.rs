@@ -3,11 +3,11 @@ use bytes::Bytes;
 use super::{Defect, ReferenceQueue};
 use crate::{
     id::{LeaseToken, TaskId},
-    op::{Heartbeat, Renewal, Reported, Settle, Settlement, StopRequest},
-    record::settled,
+    op::{Heartbeat, Renewal, Reported, Rules, Settle, Settlement, StopRequest},
+    record::{Header, settled},
     state::TaskState,
     transition::Event,
-    wire::{LogEntry, LogKind, outcome_release_limit},
+    wire::{LogEntry, LogKind, outcome_attempt_timeout, outcome_release_limit},
 };
 
 impl ReferenceQueue {
@@ -21,9 +21,8 @@ impl ReferenceQueue {
             return Renewal::Lost;
         };
         let stop = task.stop_request();
+        let run_ms = run_ms(&task.header, now_ms, &rules);
         let header = &mut task.header;
-        let elapsed_ms = now_ms.saturating_sub(header.mark).min(rules.lease_ttl_ms);
-        let run_ms = u64::from(header.run_ms) + elapsed_ms;
         let timeout_ms = u64::from(header.attempt_timeout_ms);
         if run_ms > timeout_ms + rules.timeout_grace_ms {
             return Renewal::TimedOut;
@@ -45,7 +44,7 @@ impl ReferenceQueue {
         let kind = match settle {
             Settle::Complete { .. } | Settle::CompleteTooLarge { .. } => settled::COMPLETE,
             Settle::Fail { .. } => settled::FAIL,
-            Settle::Release { .. } | Settle::Stop => settled::RELEASE,
+            Settle::Release { .. } | Settle::Stop { .. } => settled::RELEASE,
         };
         if !self.holds(token) {
             let repeated = |task: &&super::task::Task| task.granted_last(token) && task.header.settled == kind;
@@ -77,9 +76,12 @@ impl ReferenceQueue {
                 delay_ms,
             } => self.fail(now_ms, id, &outcome, permanent, delay_ms),
             Settle::Release { counted } => self.release(now_ms, id, counted),
-            Settle::Stop => match self.stop_state(&id) {
+            Settle::Stop { delay_ms } => match self.stop_state(&id) {
                 Some(to) => self.step(now_ms, id, Event::CancelAck, to),
-                None => self.step(now_ms, id, Event::Release, TaskState::Queued),
+                None if self.has_run_out(now_ms, &id) => {
+                    self.fail(now_ms, id, &outcome_attempt_timeout(), false, delay_ms);
+                }
+                None => self.release(now_ms, id, true),
             },
         }
         self.settlement(&id)
@@ -153,6 +155,12 @@ impl ReferenceQueue {
         })
     }
 
+    /// Whether the attempt has run for as long as it may.
+    fn has_run_out(&self, now_ms: u64, id: &TaskId) -> bool {
+        let header = self.tasks.get(id).map(|task| &task.header);
+        header.is_some_and(|header| run_ms(header, now_ms, &self.rules) >= u64::from(header.attempt_timeout_ms))
+    }
+
     /// How an attempt ends that was asked to stop.
     pub(super) fn stop_state(&self, id: &TaskId) -> Option<TaskState> {
         match self.tasks.get(id)?.stop_request()? {
@@ -172,4 +180,9 @@ impl ReferenceQueue {
             Settlement::Done { state, due_ms }
         })
     }
+}
+
+/// How long the attempt has run: no step of the clock counts for more than one lease.
+fn run_ms(header: &Header, now_ms: u64, rules: &Rules) -> u64 {
+    u64::from(header.run_ms) + now_ms.saturating_sub(header.mark).min(rules.lease_ttl_ms)
 }

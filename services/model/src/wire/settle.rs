@@ -125,12 +125,12 @@ pub fn parse_fail(request: &v1::FailTaskRequest) -> Result<Failure, Violations> 
     }))
 }
 
-/// ReleaseTask, also of a Work stream.
+/// ReleaseTask, also of a Work stream. The delay of a stop is the caller's to fill in.
 pub fn parse_release(request: &v1::ReleaseTaskRequest) -> Result<(LeaseToken, Settle), Violations> {
     let mut check = Checker::default();
     let token = check.token("lease_token", &request.lease_token);
     let settle = if request.cancelled {
-        Settle::Stop
+        Settle::Stop { delay_ms: 0 }
     } else {
         Settle::Release {
             counted: !request.draining,

@@ -88,6 +88,9 @@ local function request_stop(t, flag, cause, now, outcome)
   hinted.cancel[#hinted.cancel + 1] = t.id
 end
 
+-- How long the attempt has run: no step of the clock counts for more than one lease, so that a jump cannot time it out.
+local function run_ms(t, now) return t.run_ms + math.max(0, math.min(now - t.mark, rules.lease_ttl)) end
+
 -- Where an attempt ends that was asked to stop and did not succeed; nil if nobody asked.
 local function stop_state(t)
   if has(t, F_CANCEL) then return CANCELLED end

@@ -11,3 +11,17 @@ end
 local function done(t)
   return { t.id, 'done', t.state, string.format('%.0f', t.state == SCHEDULED and t.deadline or 0) }
 end
+
+-- T5: charges one attempt. A stop request decides; else another attempt follows after the delay, if one is left.
+local function fail_attempt(t, permanent, delay, outcome, now)
+  t.failures = t.failures + 1
+  local stopped = stop_state(t)
+  if stopped then
+    advance(t, stopped, FINISHED, now, { outcome })
+  elseif permanent or t.failures + t.crashes >= t.max_attempts then
+    advance(t, FAILED, FINISHED, now, outcome)
+  else
+    t.deadline = now + tonumber(delay)
+    advance(t, SCHEDULED, RETRY, now, outcome)
+  end
+end

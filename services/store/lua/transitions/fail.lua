@@ -11,16 +11,7 @@ for at = 3, #ARGV, 6 do
   local t, reply = owned(id, fence, nonce, SETTLED_FAIL)
   if t then
     t.settled = SETTLED_FAIL
-    t.failures = t.failures + 1
-    local stopped = stop_state(t)
-    if stopped then
-      advance(t, stopped, FINISHED, now, { outcome })
-    elseif permanent == '1' or t.failures + t.crashes >= t.max_attempts then
-      advance(t, FAILED, FINISHED, now, outcome)
-    else
-      t.deadline = now + tonumber(delay)
-      advance(t, SCHEDULED, RETRY, now, outcome)
-    end
+    fail_attempt(t, permanent == '1', delay, outcome, now)
     reply = done(t)
   end
   replies[#replies + 1] = reply

@@ -12,7 +12,7 @@ local function renew(id, fence, nonce, age)
   if #bytes < HEADER then return { id, 'lost' } end
   local t = parse_header(bytes)
   if t.state ~= RUNNING or t.fence ~= tonumber(fence) or t.nonce ~= nonce then return { id, 'lost' } end
-  local run = t.run_ms + math.max(0, math.min(now - t.mark, rules.lease_ttl))
+  local run = run_ms(t, now)
   if run > t.timeout + rules.timeout_grace then return { id, 'timeout' } end
   t.run_ms, t.mark = math.min(run, 4294967295), now
   t.deadline = math.max(t.deadline, now + rules.lease_ttl - tonumber(age))

@@ -1,23 +1,27 @@
--- T7 release: RUNNING -> QUEUED, to the head of the line; T9 cancel-ack: RUNNING -> CANCELLED or EXPIRED. For a batch of leases.
--- Guarantee: no attempt is charged. A release by the handler's wish (counted) is limited: the one over the limit ends in FAILED.
--- With a cancel or expiry request pending every release agrees to it.
+-- T7 release: RUNNING -> QUEUED, to the head of the line; T9 cancel-ack: RUNNING -> CANCELLED or EXPIRED; T5: an attempt that was asked to
+-- stop because it ran too long has failed. For a batch of leases.
+-- Guarantee: a release charges no attempt. One by the handler's wish (counted, or a stop that nobody asked for) is limited: the one over the
+-- limit ends in FAILED. With a cancel or expiry request pending every release agrees to it.
 -- KEYS[1] <prefix>{<shard>}:meta
--- ARGV[1] store_id  [2] rules  [3] outcome of a task released too often; then for each lease: id, fence, nonce, counted|uncounted
--- Replies, one for each lease: {id, done, state, 0} | {id, lost}
+-- ARGV[1] store_id  [2] rules  [3] outcome of a task released too often  [4] outcome of an attempt that ran too long; then for each lease:
+-- id, fence, nonce, counted|uncounted|stop, delay ms before the next attempt
+-- Replies, one for each lease: {id, done, state, due ms or 0} | {id, lost}
 local now = time_ms()
 local replies = {}
-for at = 4, #ARGV, 4 do
-  local id, fence, nonce, mode = unpack(ARGV, at, at + 3)
+for at = 5, #ARGV, 5 do
+  local id, fence, nonce, mode, delay = unpack(ARGV, at, at + 4)
   local t, reply = owned(id, fence, nonce, SETTLED_RELEASE)
   if t then
     t.settled = SETTLED_RELEASE
     local stopped = stop_state(t)
     if stopped then
       advance(t, stopped, FINISHED, now)
-    elseif mode == 'counted' and t.releases >= rules.release_limit then
+    elseif mode == 'stop' and run_ms(t, now) >= t.timeout then
+      fail_attempt(t, false, delay, ARGV[4], now)
+    elseif mode ~= 'uncounted' and t.releases >= rules.release_limit then
       advance(t, FAILED, FINISHED, now, ARGV[3])
     else
-      if mode == 'counted' then t.releases = t.releases + 1 end
+      if mode ~= 'uncounted' then t.releases = t.releases + 1 end
       t.deadline, t.run_ms = 0, 0
       advance(t, QUEUED, RELEASED, now, nil, true)
     end

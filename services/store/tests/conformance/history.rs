@@ -198,7 +198,9 @@ impl Pair {
                     5 => Settle::Release {
                         counted: delay % 2 == 0,
                     },
-                    _ => Settle::Stop,
+                    _ => Settle::Stop {
+                        delay_ms: u64::from(delay),
+                    },
                 };
                 both!(self, settle(now, token, settle));
             }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tidemill_model::{
     id::LeaseToken,
-    op::{Settle, Settlement},
+    op::{Heartbeat, Settle, Settlement},
     state::{Cause, TaskState},
 };
 use tidemill_proto::v1::ErrorReason;
@@ -25,6 +25,8 @@ conformance!(
     release_goes_to_the_head,
     released_too_often,
     a_pending_cancel_decides,
+    agreeing_after_attempt_timeout_is_a_failure,
+    agreeing_to_nothing_is_a_counted_release,
     a_completion_wins_over_a_cancel,
 );
 
@@ -35,6 +37,8 @@ fn fail(permanent: bool) -> Settle {
         delay_ms: 700,
     }
 }
+
+const STOP: Settle = Settle::Stop { delay_ms: 700 };
 
 fn done(state: TaskState) -> Settlement {
     Settlement::Done { state, due_ms: 0 }
@@ -102,7 +106,7 @@ async fn stale_tokens_are_refused(s: &mut impl Subject) {
         },
         fail(false),
         Settle::Release { counted: false },
-        Settle::Stop,
+        STOP,
     ] {
         assert_eq!(s.settle(START + 30_001, token, settle.clone()).await, Settlement::Lost);
         assert_eq!(
@@ -214,19 +218,67 @@ async fn released_too_often(s: &mut impl Subject) {
 }
 
 async fn a_pending_cancel_decides(s: &mut impl Subject) {
-    for (number, settle) in [
-        (1, fail(false)),
-        (2, Settle::Release { counted: true }),
-        (3, Settle::Stop),
-    ] {
+    for (number, settle) in [(1, fail(false)), (2, Settle::Release { counted: true }), (3, STOP)] {
         let token = s.running(START, task(number, "q", "k")).await;
         s.cancel(START, token.task, "enough").await;
         assert_eq!(s.settle(START, token, settle).await, done(TaskState::Cancelled));
         assert_eq!(s.snapshot(token.task).await.unwrap().outcome.cancel_reason, "enough");
     }
-    // Agreeing to a stop that nobody asked for is a release.
-    let token = s.running(START, task(4, "q", "k")).await;
-    assert_eq!(s.settle(START, token, Settle::Stop).await, done(TaskState::Queued));
+}
+
+async fn agreeing_after_attempt_timeout_is_a_failure(s: &mut impl Subject) {
+    let mut new = task(1, "q", "k");
+    new.record.max_attempts = 2;
+    let mut token = s.running(START, new).await;
+    let mut now = START;
+    for attempt in 1..=2 {
+        // The attempt may run for 100 s; no step counts for more than a lease, 30 s.
+        for _ in 0..4 {
+            now += 25_000;
+            s.heartbeat(now, Heartbeat { token, age_ms: 0 }).await;
+        }
+        let answer = s.settle(now, token, STOP).await;
+        let due_ms = now + 700;
+        let (state, due_ms) = match attempt {
+            1 => (TaskState::Scheduled, due_ms),
+            _ => (TaskState::Failed, 0),
+        };
+        assert_eq!(answer, Settlement::Done { state, due_ms });
+        assert_eq!(s.settle(now + 1, token, STOP).await, answer, "said again");
+        let found = s.snapshot(token.task).await.unwrap();
+        let header = &found.header;
+        assert_eq!((header.failures, header.releases, header.crashes), (attempt, 0, 0));
+        assert_eq!(found.outcome.error.unwrap().reason(), ErrorReason::AttemptTimeout);
+        if attempt == 1 {
+            assert_eq!(found.events.last().unwrap().cause, Cause::Retry);
+            now = due_ms;
+            s.tick(now, true).await;
+            token = s.lease(now, &request(70, &[line("q", "k")], 1)).await[0].token;
+        }
+    }
+    // A client's request goes before: nobody wants another attempt.
+    let token = s.running(START, task(2, "q", "k")).await;
+    s.cancel(START, token.task, "enough").await;
+    for at in 1..=4 {
+        s.heartbeat(START + at * 25_000, Heartbeat { token, age_ms: 0 }).await;
+    }
+    assert_eq!(s.settle(START + 100_000, token, STOP).await, done(TaskState::Cancelled));
+}
+
+async fn agreeing_to_nothing_is_a_counted_release(s: &mut impl Subject) {
+    let mut token = s.running(START, task(1, "q", "k")).await;
+    // One millisecond before the attempt has run for as long as it may.
+    for at in 1..=3 {
+        s.heartbeat(START + at * 25_000, Heartbeat { token, age_ms: 0 }).await;
+    }
+    assert_eq!(s.settle(START + 99_999, token, STOP).await, done(TaskState::Queued));
+    let header = s.snapshot(token.task).await.unwrap().header;
+    assert_eq!((header.failures, header.releases), (0, 1));
+    token = s.lease(START, &request(60, &[line("q", "k")], 1)).await[0].token;
+    assert_eq!(s.settle(START, token, STOP).await, done(TaskState::Queued));
+    token = s.lease(START, &request(61, &[line("q", "k")], 1)).await[0].token;
+    // Two releases are allowed here.
+    assert_eq!(s.settle(START, token, STOP).await, done(TaskState::Failed));
 }
 
 async fn a_completion_wins_over_a_cancel(s: &mut impl Subject) {

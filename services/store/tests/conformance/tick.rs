@@ -134,7 +134,7 @@ async fn asks_running_tasks_to_stop(s: &mut impl Subject) {
         s.snapshot(token.task).await.unwrap().events.last().unwrap().cause,
         Cause::ExpiryRequested
     );
-    let answer = s.settle(START + 502, token, Settle::Stop).await;
+    let answer = s.settle(START + 502, token, Settle::Stop { delay_ms: 0 }).await;
     assert_eq!(
         answer,
         Settlement::Done {

@@ -14,7 +14,7 @@ use tidemill_model::{
     op::{Reported, Settle, Settlement},
     wire::{self, Failure, Report},
 };
-use tidemill_proto::v1::{self, work_response};
+use tidemill_proto::v1::{self, MessageKind, work_response};
 use tidemill_store::StoreError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -74,7 +74,9 @@ impl Lanes {
         let token = report.lease_token.clone();
         match wire::parse_report(report, &self.inner.shared.defaults.limits) {
             Ok(report) => self.push(report.token, Work::Report(report), permit),
-            Err(violations) => self.inner.refuse(token, &error::invalid(violations)),
+            Err(violations) => self
+                .inner
+                .refuse(token, MessageKind::Progress, &error::invalid(violations)),
         }
     }
 
@@ -82,23 +84,30 @@ impl Lanes {
         let token = complete.lease_token.clone();
         match wire::parse_complete(complete, &self.inner.shared.defaults.limits) {
             Ok((token, settle)) => self.push(token, Work::Settle(token, settle), permit),
-            Err(violations) => self.inner.refuse(token, &error::invalid(violations)),
+            Err(violations) => self
+                .inner
+                .refuse(token, MessageKind::Complete, &error::invalid(violations)),
         }
     }
 
     pub(super) fn fail(&self, fail: &v1::FailTaskRequest, permit: Permit) {
         match wire::parse_fail(fail) {
             Ok(failure) => self.push(failure.token, Work::Fail(failure), permit),
-            Err(violations) => self.inner.refuse(fail.lease_token.clone(), &error::invalid(violations)),
+            Err(violations) => {
+                let token = fail.lease_token.clone();
+                self.inner.refuse(token, MessageKind::Fail, &error::invalid(violations));
+            }
         }
     }
 
     pub(super) fn release(&self, release: &v1::ReleaseTaskRequest, permit: Permit) {
         match wire::parse_release(release) {
             Ok((token, settle)) => self.push(token, Work::Settle(token, settle), permit),
-            Err(violations) => self
-                .inner
-                .refuse(release.lease_token.clone(), &error::invalid(violations)),
+            Err(violations) => {
+                let token = release.lease_token.clone();
+                self.inner
+                    .refuse(token, MessageKind::Release, &error::invalid(violations));
+            }
         }
     }
 
@@ -174,15 +183,15 @@ impl Inner {
         match work {
             Work::Report(report) => self.report(report).await,
             Work::Settle(token, settle) => {
-                let ending = self.stream.ending(&token);
-                let result = settle::settle(&self.shared, token, settle, &ending).await;
-                self.settled(token, result);
+                let (ending, kind) = (self.stream.ending(&token), kind_of(&settle));
+                let result = settle::settle(&self.shared, &self.stream.namespace, token, settle, &ending).await;
+                self.settled(token, kind, result);
             }
             Work::Fail(failure) => {
                 let token = failure.token;
                 let ending = self.stream.ending(&token);
                 let result = settle::fail(&self.shared, &self.stream.namespace, failure, &ending).await;
-                self.settled(token, result);
+                self.settled(token, MessageKind::Fail, result);
             }
         }
     }
@@ -200,11 +209,11 @@ impl Inner {
                 self.stream.leases(|leases| leases.remove_unless_settling(&token));
                 self.stream.send_lost(&token);
             }
-            Err(error) => self.refuse_for_store(token, &error),
+            Err(error) => self.refuse_for_store(token, MessageKind::Progress, &error),
         }
     }
 
-    fn settled(&self, token: LeaseToken, result: Result<Settlement, StoreError>) {
+    fn settled(&self, token: LeaseToken, kind: MessageKind, result: Result<Settlement, StoreError>) {
         match result {
             Ok(Settlement::Done { state, .. }) => {
                 self.stream.leases(|leases| leases.remove(&token));
@@ -220,30 +229,40 @@ impl Inner {
             }
             Err(error) => {
                 self.stream.leases(|leases| leases.settle_ends(&token));
-                self.refuse_for_store(token, &error);
+                self.refuse_for_store(token, kind, &error);
             }
         }
     }
 
-    fn refuse_for_store(&self, token: LeaseToken, error: &StoreError) {
+    fn refuse_for_store(&self, token: LeaseToken, kind: MessageKind, error: &StoreError) {
         let outcome = if error.not_applied() {
             Outcome::NotApplied
         } else {
             Outcome::Unknown
         };
-        self.send_refused(token.to_string(), &error.to_api(true), outcome);
+        self.send_refused(token.to_string(), kind, &error.to_api(true), outcome);
     }
 
-    fn refuse(&self, token: String, error: &ApiError) {
-        self.send_refused(token, error, Outcome::NotApplied);
+    fn refuse(&self, token: String, kind: MessageKind, error: &ApiError) {
+        self.send_refused(token, kind, error, Outcome::NotApplied);
     }
 
-    fn send_refused(&self, lease_token: String, error: &ApiError, outcome: Outcome) {
+    fn send_refused(&self, lease_token: String, kind: MessageKind, error: &ApiError, outcome: Outcome) {
         self.stream.outbox.send(work_response::Message::Refused(v1::Refused {
             lease_token,
             reason: reason_name(error.reason()).to_owned(),
             message: error.message().to_owned(),
             outcome_unknown: outcome == Outcome::Unknown,
+            kind: kind.into(),
         }));
+    }
+}
+
+/// What the client called it. Its failures have a type of their own.
+fn kind_of(settle: &Settle) -> MessageKind {
+    match settle {
+        Settle::Complete { .. } | Settle::CompleteTooLarge { .. } => MessageKind::Complete,
+        Settle::Fail { .. } => MessageKind::Fail,
+        Settle::Release { .. } | Settle::Stop { .. } => MessageKind::Release,
     }
 }

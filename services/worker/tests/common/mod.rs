@@ -338,6 +338,19 @@ impl Handler {
         }
     }
 
+    /// The next ping, not answered.
+    pub(crate) async fn ping(&mut self) -> i64 {
+        let response = tokio::time::timeout(LIMIT, self.responses.message()).await;
+        match response
+            .expect("a message in time")
+            .unwrap()
+            .and_then(|one| one.message)
+        {
+            Some(work_response::Message::Ping(ping)) => ping.number,
+            other => panic!("no ping: {other:?}"),
+        }
+    }
+
     pub(crate) async fn next(&mut self) -> work_response::Message {
         self.outcome().await.unwrap().expect("the stream goes on")
     }

@@ -65,6 +65,65 @@ async fn the_first_message_is_the_registration_and_only_there() {
     assert_eq!(reason(&error).0, "PROTOCOL_VIOLATION");
 }
 
+/// What a frozen process is given would be charged with a crash.
+#[tokio::test]
+async fn a_stream_that_answers_no_ping_gets_no_tasks_until_it_does() {
+    let config = tidemill_worker::Config {
+        ping_interval: tidemill_kit::config::HumanDuration::from_secs(1),
+        ..config()
+    };
+    let fixture = Fixture::with(config, rules()).await;
+    let (mut handler, _) = Handler::register(&mut fixture.client().await, register(1)).await;
+    assert_eq!((handler.ping().await, handler.ping().await), (1, 2));
+    fixture.task("in").await;
+    handler.is_quiet(Duration::from_millis(500)).await;
+    handler.send(work_request::Message::Echo(v1::Echo { number: 2 }));
+    // Not by the poll, which comes later.
+    let task = tokio::time::timeout(LIMIT, handler.task()).await.expect("at once");
+    assert_eq!(text_of(task.payload.as_ref()), "in");
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_ended_with_a_reason_of_its_own() {
+    let config = tidemill_worker::Config {
+        ping_interval: tidemill_kit::config::HumanDuration(Duration::from_millis(100)),
+        ..config()
+    };
+    let fixture = Fixture::with(config, rules()).await;
+    let (mut handler, _) = Handler::register(&mut fixture.client().await, register(1)).await;
+    handler.echoes = false;
+    let error = handler.outcome().await.unwrap_err();
+    assert_eq!(
+        (error.code(), reason(&error)),
+        (Code::Unavailable, ("STREAM_SILENT".into(), "not_applied".into()))
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_kind_of_message() {
+    let fixture = Fixture::start().await;
+    let (mut handler, _) = Handler::register(&mut fixture.client().await, register(1)).await;
+    let fail = v1::FailTaskRequest {
+        lease_token: "nonsense".into(),
+        ..Default::default()
+    };
+    handler.progress("nonsense", 0.5);
+    handler.complete("nonsense", "");
+    handler.send(work_request::Message::Fail(fail));
+    handler.release("nonsense", false);
+    for kind in [
+        v1::MessageKind::Progress,
+        v1::MessageKind::Complete,
+        v1::MessageKind::Fail,
+        v1::MessageKind::Release,
+    ] {
+        match handler.next().await {
+            work_response::Message::Refused(refused) => assert_eq!(refused.kind(), kind),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_malformed_message_about_a_task_is_refused_and_the_stream_goes_on() {
     let fixture = Fixture::start().await;

@@ -55,6 +55,40 @@ async fn a_handler_that_stops_in_time_settles_itself() {
     handler.is_quiet(Duration::from_millis(600)).await;
 }
 
+/// Otherwise a task that always runs too long would do so for ever.
+#[tokio::test]
+async fn a_handler_that_agrees_to_stop_has_failed() {
+    let fixture = Fixture::start().await;
+    let policy = v1::RetryPolicy {
+        initial_backoff: Some(wire::duration(3_600_000)),
+        max_backoff: Some(wire::duration(3_600_000)),
+        ..Default::default()
+    };
+    let request = v1::EnqueueRequest {
+        retry_policy: Some(policy),
+        ..hasty()
+    };
+    let id = fixture.enqueue(request).await;
+    let (mut handler, _) = Handler::register(&mut fixture.client().await, register(1)).await;
+    let task = handler.task().await;
+    assert!(matches!(
+        handler.next().await,
+        work_response::Message::CancelRequested(_)
+    ));
+    handler.release(&task.lease_token, true);
+    assert_eq!(handler.settled().await.state(), State::Scheduled);
+    let record = fixture.record(id).await;
+    let error = record.outcome().unwrap().error.unwrap();
+    assert_eq!(
+        (error.reason(), record.header.failures, record.header.releases),
+        (ErrorReason::AttemptTimeout, 1, 0)
+    );
+    // The delay is the policy's: none is a chance of one in 3,600,000.
+    assert!(record.header.deadline_ms > record.events.last().unwrap().time_ms);
+    let queue = "tidemill_tasks_settled_total{queue=\"default\",outcome=\"retry\"}";
+    assert_eq!(fixture.metric(queue), Some(1.0));
+}
+
 #[tokio::test]
 async fn a_heartbeat_call_fails_an_attempt_that_is_over() {
     let fixture = Fixture::start().await;

@@ -67,7 +67,7 @@ fn each_settle_leads_to_its_state_and_may_be_said_again() {
         ),
         (RELEASE, done(TaskState::Queued), settled::RELEASE),
         (DRAIN, done(TaskState::Queued), settled::RELEASE),
-        (Settle::Stop, done(TaskState::Queued), settled::RELEASE),
+        (Settle::Stop { delay_ms: 0 }, done(TaskState::Queued), settled::RELEASE),
     ] {
         let mut queue = queue();
         let token = running(&mut queue, task(1));
@@ -107,7 +107,13 @@ fn only_the_latest_grant_settles() {
     };
     for stale in [first, wrong_nonce, wrong_task] {
         let before = queue.record(&second.task).unwrap();
-        for settle in [complete(), too_large(), fail(true, 0), RELEASE, Settle::Stop] {
+        for settle in [
+            complete(),
+            too_large(),
+            fail(true, 0),
+            RELEASE,
+            Settle::Stop { delay_ms: 0 },
+        ] {
             assert_eq!(queue.settle(T0, &stale, settle), Settlement::Lost);
         }
         assert_eq!(
@@ -141,7 +147,7 @@ fn a_stop_request_decides_how_an_attempt_without_success_ends() {
             (fail(true, 0), 1, 0),
             (RELEASE, 0, 0),
             (DRAIN, 0, 0),
-            (Settle::Stop, 0, 0),
+            (Settle::Stop { delay_ms: 0 }, 0, 0),
         ] {
             let mut queue = queue();
             let mut new = task(1);
@@ -196,7 +202,7 @@ fn a_cancel_ends_what_waits_and_asks_what_runs() {
         other => panic!("{other:?}"),
     };
     assert_eq!(stop, Some(StopRequest::Cancel));
-    queue.settle(T0, &token, Settle::Stop);
+    queue.settle(T0, &token, Settle::Stop { delay_ms: 0 });
     assert_eq!(cancel(&mut queue, &token), Cancelled::State(TaskState::Cancelled));
     for (number, wait) in [(2, crate::op::Start::Now), (3, crate::op::Start::After(5))] {
         queue.enqueue(

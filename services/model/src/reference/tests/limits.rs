@@ -310,7 +310,7 @@ fn the_log_keeps_to_its_bounds_and_cuts_the_oldest() {
     assert_eq!(kept(&queue), (vec![7, 8], 7), "by bytes");
     queue.report(T0, &token, LogKind::Chunk, Bytes::from(vec![0; 101]));
     assert_eq!(kept(&queue), (vec![9], 9), "the newest stays");
-    queue.settle(T0, &token, Settle::Stop);
+    queue.settle(T0, &token, Settle::Stop { delay_ms: 0 });
     assert_eq!(
         queue.report(T0, &token, LogKind::Progress, Bytes::new()),
         Reported::Lost

@@ -71,7 +71,7 @@ fn an_expired_lease_is_reaped_unless_reaping_holds_off() {
     assert!(seen.outcome.error.is_some());
     for settle in [
         Settle::Complete { outcome: output("x") },
-        Settle::Stop,
+        Settle::Stop { delay_ms: 0 },
         Settle::Release { counted: false },
     ] {
         assert_eq!(
@@ -159,7 +159,7 @@ fn expiry_ends_what_waits_and_asks_what_runs() {
     );
     // A cancel on top of it is asked as well, and wins.
     queue.cancel(T0 + 1_001, &Namespace::default(), &token.task, b"");
-    queue.settle(T0 + 1_002, &token, Settle::Stop);
+    queue.settle(T0 + 1_002, &token, Settle::Stop { delay_ms: 0 });
     assert_eq!(state(&queue, token.task), TaskState::Cancelled);
 }
 

@@ -177,7 +177,9 @@ impl Watcher {
             5 | 6 => Settle::Release {
                 counted: delay.is_multiple_of(2),
             },
-            _ => Settle::Stop,
+            _ => Settle::Stop {
+                delay_ms: u64::from(delay),
+            },
         };
         if let Settlement::Done { .. } = self.queue.settle(self.now_ms, &token, settle) {
             self.accepted(token);

@@ -219,7 +219,7 @@ fn a_release_is_counted_unless_the_process_drains_or_a_cancel_is_agreed_to() {
     };
     assert_eq!(release(false, false), Ok((token(), Settle::Release { counted: true })));
     assert_eq!(release(false, true), Ok((token(), Settle::Release { counted: false })));
-    assert_eq!(release(true, false), Ok((token(), Settle::Stop)));
+    assert_eq!(release(true, false), Ok((token(), Settle::Stop { delay_ms: 0 })));
     assert_eq!(
         fields(parse_release(&v1::ReleaseTaskRequest::default())),
         ["lease_token"]

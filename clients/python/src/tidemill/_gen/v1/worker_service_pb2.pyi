@@ -15,10 +15,23 @@ class CancelCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CANCEL_CAUSE_CLIENT: _ClassVar[CancelCause]
     CANCEL_CAUSE_EXPIRY: _ClassVar[CancelCause]
     CANCEL_CAUSE_ATTEMPT_TIMEOUT: _ClassVar[CancelCause]
+
+class MessageKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MESSAGE_KIND_UNSPECIFIED: _ClassVar[MessageKind]
+    MESSAGE_KIND_PROGRESS: _ClassVar[MessageKind]
+    MESSAGE_KIND_COMPLETE: _ClassVar[MessageKind]
+    MESSAGE_KIND_FAIL: _ClassVar[MessageKind]
+    MESSAGE_KIND_RELEASE: _ClassVar[MessageKind]
 CANCEL_CAUSE_UNSPECIFIED: CancelCause
 CANCEL_CAUSE_CLIENT: CancelCause
 CANCEL_CAUSE_EXPIRY: CancelCause
 CANCEL_CAUSE_ATTEMPT_TIMEOUT: CancelCause
+MESSAGE_KIND_UNSPECIFIED: MessageKind
+MESSAGE_KIND_PROGRESS: MessageKind
+MESSAGE_KIND_COMPLETE: MessageKind
+MESSAGE_KIND_FAIL: MessageKind
+MESSAGE_KIND_RELEASE: MessageKind
 
 class Assignment(_message.Message):
     __slots__ = ("lease_token", "task_id", "queue", "kind", "payload", "attempt", "max_attempts", "fence", "lease_ttl", "attempt_timeout", "labels", "trace_context", "create_time", "lease_time", "last_error")
@@ -178,16 +191,18 @@ class Settled(_message.Message):
     def __init__(self, lease_token: _Optional[str] = ..., state: _Optional[_Union[_task_pb2.TaskState, str]] = ...) -> None: ...
 
 class Refused(_message.Message):
-    __slots__ = ("lease_token", "reason", "message", "outcome_unknown")
+    __slots__ = ("lease_token", "reason", "message", "outcome_unknown", "kind")
     LEASE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     lease_token: str
     reason: str
     message: str
     outcome_unknown: bool
-    def __init__(self, lease_token: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., outcome_unknown: bool = ...) -> None: ...
+    kind: MessageKind
+    def __init__(self, lease_token: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., outcome_unknown: bool = ..., kind: _Optional[_Union[MessageKind, str]] = ...) -> None: ...
 
 class LeaseTasksRequest(_message.Message):
     __slots__ = ("queues", "kinds", "max", "wait", "request_id")

@@ -61,7 +61,7 @@ class WorkerServiceServicer(object):
         client has credits, and pings; the echo of a ping renews the leases of the stream. If the stream breaks, renewal stops and
         nothing else happens: reconnect, at any replica, and name the lease tokens still held. Half-close gives back, uncharged, what is left:
         a client that gives up on a replica that hangs must cancel the stream or close the connection, not half-close.
-        Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STORE_UNAVAILABLE, DRAINING.
+        Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STREAM_SILENT, STORE_UNAVAILABLE, DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

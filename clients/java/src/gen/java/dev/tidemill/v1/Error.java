@@ -24,7 +24,7 @@ public final class Error {
       descriptor;
   static {
     java.lang.String[] descriptorData = {
-      "\n\027tidemill/v1/error.proto\022\013tidemill.v1*\210" +
+      "\n\027tidemill/v1/error.proto\022\013tidemill.v1*\250" +
       "\006\n\013ErrorReason\022\034\n\030ERROR_REASON_UNSPECIFI" +
       "ED\020\000\022 \n\034ERROR_REASON_INVALID_REQUEST\020\001\022\037" +
       "\n\033ERROR_REASON_TASK_NOT_FOUND\020\002\022 \n\034ERROR" +
@@ -44,9 +44,10 @@ public final class Error {
       "\n\032ERROR_REASON_RELEASE_LIMIT\020\023\022\037\n\033ERROR_" +
       "REASON_HANDLER_FAILED\020\024\022#\n\037ERROR_REASON_" +
       "PROTOCOL_VIOLATION\020\025\022#\n\037ERROR_REASON_ATT" +
-      "EMPTS_EXHAUSTED\020\026BS\n\017dev.tidemill.v1P\001Z>" +
-      "github.com/tidemill/tidemill/clients/go/" +
-      "tidemill/v1;tidemillv1b\006proto3"
+      "EMPTS_EXHAUSTED\020\026\022\036\n\032ERROR_REASON_STREAM" +
+      "_SILENT\020\027BS\n\017dev.tidemill.v1P\001Z>github.c" +
+      "om/tidemill/tidemill/clients/go/tidemill" +
+      "/v1;tidemillv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -199,6 +199,14 @@ public enum ErrorReason
    * <code>ERROR_REASON_ATTEMPTS_EXHAUSTED = 22;</code>
    */
   ERROR_REASON_ATTEMPTS_EXHAUSTED(22),
+  /**
+   * <pre>
+   * UNAVAILABLE. A Work stream was ended because the client said nothing for 3½ ping intervals; it may open another and name what it holds.
+   * </pre>
+   *
+   * <code>ERROR_REASON_STREAM_SILENT = 23;</code>
+   */
+  ERROR_REASON_STREAM_SILENT(23),
   UNRECOGNIZED(-1),
   ;
 
@@ -386,6 +394,14 @@ public enum ErrorReason
    * <code>ERROR_REASON_ATTEMPTS_EXHAUSTED = 22;</code>
    */
   public static final int ERROR_REASON_ATTEMPTS_EXHAUSTED_VALUE = 22;
+  /**
+   * <pre>
+   * UNAVAILABLE. A Work stream was ended because the client said nothing for 3½ ping intervals; it may open another and name what it holds.
+   * </pre>
+   *
+   * <code>ERROR_REASON_STREAM_SILENT = 23;</code>
+   */
+  public static final int ERROR_REASON_STREAM_SILENT_VALUE = 23;
 
 
   public final int getNumber() {
@@ -435,6 +451,7 @@ public enum ErrorReason
       case 20: return ERROR_REASON_HANDLER_FAILED;
       case 21: return ERROR_REASON_PROTOCOL_VIOLATION;
       case 22: return ERROR_REASON_ATTEMPTS_EXHAUSTED;
+      case 23: return ERROR_REASON_STREAM_SILENT;
       default: return null;
     }
   }

@@ -6,7 +6,8 @@ package dev.tidemill.v1;
 
 /**
  * <pre>
- * Asks for an Echo.
+ * Asks for an Echo. While one is not answered, by an Echo or any other message, when the next is due, the stream gets no tasks; it is ended
+ * with STREAM_SILENT when nothing came for 3½ intervals.
  * </pre>
  *
  * Protobuf type {@code tidemill.v1.Ping}
@@ -218,7 +219,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for an Echo.
+   * Asks for an Echo. While one is not answered, by an Echo or any other message, when the next is due, the stream gets no tasks; it is ended
+   * with STREAM_SILENT when nothing came for 3½ intervals.
    * </pre>
    *
    * Protobuf type {@code tidemill.v1.Ping}

@@ -24,6 +24,7 @@ private static final long serialVersionUID = 0L;
     leaseToken_ = "";
     reason_ = "";
     message_ = "";
+    kind_ = 0;
   }
 
   @java.lang.Override
@@ -202,6 +203,32 @@ private static final long serialVersionUID = 0L;
     return outcomeUnknown_;
   }
 
+  public static final int KIND_FIELD_NUMBER = 5;
+  private int kind_ = 0;
+  /**
+   * <pre>
+   * What was refused.
+   * </pre>
+   *
+   * <code>.tidemill.v1.MessageKind kind = 5;</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  @java.lang.Override public int getKindValue() {
+    return kind_;
+  }
+  /**
+   * <pre>
+   * What was refused.
+   * </pre>
+   *
+   * <code>.tidemill.v1.MessageKind kind = 5;</code>
+   * @return The kind.
+   */
+  @java.lang.Override public dev.tidemill.v1.MessageKind getKind() {
+    dev.tidemill.v1.MessageKind result = dev.tidemill.v1.MessageKind.forNumber(kind_);
+    return result == null ? dev.tidemill.v1.MessageKind.UNRECOGNIZED : result;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -228,6 +255,9 @@ private static final long serialVersionUID = 0L;
     if (outcomeUnknown_ != false) {
       output.writeBool(4, outcomeUnknown_);
     }
+    if (kind_ != dev.tidemill.v1.MessageKind.MESSAGE_KIND_UNSPECIFIED.getNumber()) {
+      output.writeEnum(5, kind_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -249,6 +279,10 @@ private static final long serialVersionUID = 0L;
     if (outcomeUnknown_ != false) {
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(4, outcomeUnknown_);
+    }
+    if (kind_ != dev.tidemill.v1.MessageKind.MESSAGE_KIND_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(5, kind_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -273,6 +307,7 @@ private static final long serialVersionUID = 0L;
         .equals(other.getMessage())) return false;
     if (getOutcomeUnknown()
         != other.getOutcomeUnknown()) return false;
+    if (kind_ != other.kind_) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -293,6 +328,8 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + OUTCOME_UNKNOWN_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
         getOutcomeUnknown());
+    hash = (37 * hash) + KIND_FIELD_NUMBER;
+    hash = (53 * hash) + kind_;
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -432,6 +469,7 @@ private static final long serialVersionUID = 0L;
       reason_ = "";
       message_ = "";
       outcomeUnknown_ = false;
+      kind_ = 0;
       return this;
     }
 
@@ -476,6 +514,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000008) != 0)) {
         result.outcomeUnknown_ = outcomeUnknown_;
+      }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.kind_ = kind_;
       }
     }
 
@@ -541,6 +582,9 @@ private static final long serialVersionUID = 0L;
       if (other.getOutcomeUnknown() != false) {
         setOutcomeUnknown(other.getOutcomeUnknown());
       }
+      if (other.kind_ != 0) {
+        setKindValue(other.getKindValue());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -587,6 +631,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000008;
               break;
             } // case 32
+            case 40: {
+              kind_ = input.readEnum();
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 40
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -920,6 +969,79 @@ private static final long serialVersionUID = 0L;
     public Builder clearOutcomeUnknown() {
       bitField0_ = (bitField0_ & ~0x00000008);
       outcomeUnknown_ = false;
+      onChanged();
+      return this;
+    }
+
+    private int kind_ = 0;
+    /**
+     * <pre>
+     * What was refused.
+     * </pre>
+     *
+     * <code>.tidemill.v1.MessageKind kind = 5;</code>
+     * @return The enum numeric value on the wire for kind.
+     */
+    @java.lang.Override public int getKindValue() {
+      return kind_;
+    }
+    /**
+     * <pre>
+     * What was refused.
+     * </pre>
+     *
+     * <code>.tidemill.v1.MessageKind kind = 5;</code>
+     * @param value The enum numeric value on the wire for kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKindValue(int value) {
+      kind_ = value;
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What was refused.
+     * </pre>
+     *
+     * <code>.tidemill.v1.MessageKind kind = 5;</code>
+     * @return The kind.
+     */
+    @java.lang.Override
+    public dev.tidemill.v1.MessageKind getKind() {
+      dev.tidemill.v1.MessageKind result = dev.tidemill.v1.MessageKind.forNumber(kind_);
+      return result == null ? dev.tidemill.v1.MessageKind.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * What was refused.
+     * </pre>
+     *
+     * <code>.tidemill.v1.MessageKind kind = 5;</code>
+     * @param value The kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKind(dev.tidemill.v1.MessageKind value) {
+      if (value == null) {
+        throw new NullPointerException();
+      }
+      bitField0_ |= 0x00000010;
+      kind_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What was refused.
+     * </pre>
+     *
+     * <code>.tidemill.v1.MessageKind kind = 5;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearKind() {
+      bitField0_ = (bitField0_ & ~0x00000010);
+      kind_ = 0;
       onChanged();
       return this;
     }

@@ -77,4 +77,23 @@ public interface RefusedOrBuilder extends
    * @return The outcomeUnknown.
    */
   boolean getOutcomeUnknown();
+
+  /**
+   * <pre>
+   * What was refused.
+   * </pre>
+   *
+   * <code>.tidemill.v1.MessageKind kind = 5;</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  int getKindValue();
+  /**
+   * <pre>
+   * What was refused.
+   * </pre>
+   *
+   * <code>.tidemill.v1.MessageKind kind = 5;</code>
+   * @return The kind.
+   */
+  dev.tidemill.v1.MessageKind getKind();
 }

@@ -95,7 +95,8 @@ private static final long serialVersionUID = 0L;
   private boolean cancelled_ = false;
   /**
    * <pre>
-   * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED). If nobody asked, it is an ordinary release.
+   * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED); with cause ATTEMPT_TIMEOUT the attempt has failed, as if the
+   * server had ended it. If nobody asked, it is an ordinary release, and counted.
    * </pre>
    *
    * <code>bool cancelled = 2;</code>
@@ -594,7 +595,8 @@ private static final long serialVersionUID = 0L;
     private boolean cancelled_ ;
     /**
      * <pre>
-     * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED). If nobody asked, it is an ordinary release.
+     * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED); with cause ATTEMPT_TIMEOUT the attempt has failed, as if the
+     * server had ended it. If nobody asked, it is an ordinary release, and counted.
      * </pre>
      *
      * <code>bool cancelled = 2;</code>
@@ -606,7 +608,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED). If nobody asked, it is an ordinary release.
+     * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED); with cause ATTEMPT_TIMEOUT the attempt has failed, as if the
+     * server had ended it. If nobody asked, it is an ordinary release, and counted.
      * </pre>
      *
      * <code>bool cancelled = 2;</code>
@@ -622,7 +625,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED). If nobody asked, it is an ordinary release.
+     * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED); with cause ATTEMPT_TIMEOUT the attempt has failed, as if the
+     * server had ended it. If nobody asked, it is an ordinary release, and counted.
      * </pre>
      *
      * <code>bool cancelled = 2;</code>

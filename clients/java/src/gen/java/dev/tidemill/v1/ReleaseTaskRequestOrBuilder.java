@@ -30,7 +30,8 @@ public interface ReleaseTaskRequestOrBuilder extends
 
   /**
    * <pre>
-   * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED). If nobody asked, it is an ordinary release.
+   * True: agree to a cancel request. The task ends CANCELLED (or EXPIRED); with cause ATTEMPT_TIMEOUT the attempt has failed, as if the
+   * server had ended it. If nobody asked, it is an ordinary release, and counted.
    * </pre>
    *
    * <code>bool cancelled = 2;</code>

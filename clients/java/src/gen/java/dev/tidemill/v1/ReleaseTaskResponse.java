@@ -48,7 +48,7 @@ private static final long serialVersionUID = 0L;
   private int state_ = 0;
   /**
    * <pre>
-   * QUEUED, or a terminal state.
+   * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
    * </pre>
    *
    * <code>.tidemill.v1.TaskState state = 1;</code>
@@ -59,7 +59,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * QUEUED, or a terminal state.
+   * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
    * </pre>
    *
    * <code>.tidemill.v1.TaskState state = 1;</code>
@@ -401,7 +401,7 @@ private static final long serialVersionUID = 0L;
     private int state_ = 0;
     /**
      * <pre>
-     * QUEUED, or a terminal state.
+     * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
      * </pre>
      *
      * <code>.tidemill.v1.TaskState state = 1;</code>
@@ -412,7 +412,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * QUEUED, or a terminal state.
+     * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
      * </pre>
      *
      * <code>.tidemill.v1.TaskState state = 1;</code>
@@ -427,7 +427,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * QUEUED, or a terminal state.
+     * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
      * </pre>
      *
      * <code>.tidemill.v1.TaskState state = 1;</code>
@@ -440,7 +440,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * QUEUED, or a terminal state.
+     * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
      * </pre>
      *
      * <code>.tidemill.v1.TaskState state = 1;</code>
@@ -458,7 +458,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * QUEUED, or a terminal state.
+     * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
      * </pre>
      *
      * <code>.tidemill.v1.TaskState state = 1;</code>

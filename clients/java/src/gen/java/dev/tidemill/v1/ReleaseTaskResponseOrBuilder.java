@@ -10,7 +10,7 @@ public interface ReleaseTaskResponseOrBuilder extends
 
   /**
    * <pre>
-   * QUEUED, or a terminal state.
+   * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
    * </pre>
    *
    * <code>.tidemill.v1.TaskState state = 1;</code>
@@ -19,7 +19,7 @@ public interface ReleaseTaskResponseOrBuilder extends
   int getStateValue();
   /**
    * <pre>
-   * QUEUED, or a terminal state.
+   * QUEUED, SCHEDULED after an attempt that ran too long, or a terminal state.
    * </pre>
    *
    * <code>.tidemill.v1.TaskState state = 1;</code>

@@ -229,7 +229,7 @@ private static final long serialVersionUID = 0L;
   public static final int CANCEL_REQUESTED_FIELD_NUMBER = 4;
   /**
    * <pre>
-   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
    * </pre>
    *
    * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -241,7 +241,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
    * </pre>
    *
    * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -256,7 +256,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
    * </pre>
    *
    * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1589,7 +1589,7 @@ private static final long serialVersionUID = 0L;
         dev.tidemill.v1.CancelRequested, dev.tidemill.v1.CancelRequested.Builder, dev.tidemill.v1.CancelRequestedOrBuilder> cancelRequestedBuilder_;
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1601,7 +1601,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1623,7 +1623,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1643,7 +1643,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1661,7 +1661,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1688,7 +1688,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1711,7 +1711,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1721,7 +1721,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -1739,7 +1739,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+     * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
      * </pre>
      *
      * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>

@@ -91,7 +91,7 @@ public interface WorkResponseOrBuilder extends
 
   /**
    * <pre>
-   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
    * </pre>
    *
    * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -100,7 +100,7 @@ public interface WorkResponseOrBuilder extends
   boolean hasCancelRequested();
   /**
    * <pre>
-   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
    * </pre>
    *
    * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>
@@ -109,7 +109,7 @@ public interface WorkResponseOrBuilder extends
   dev.tidemill.v1.CancelRequested getCancelRequested();
   /**
    * <pre>
-   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`.
+   * Stop this task soon; settle it in any way, best by ReleaseTaskRequest with `cancelled`, whatever the cause.
    * </pre>
    *
    * <code>.tidemill.v1.CancelRequested cancel_requested = 4;</code>

@@ -304,7 +304,7 @@ public final class WorkerServiceGrpc {
      * client has credits, and pings; the echo of a ping renews the leases of the stream. If the stream breaks, renewal stops and
      * nothing else happens: reconnect, at any replica, and name the lease tokens still held. Half-close gives back, uncharged, what is left:
      * a client that gives up on a replica that hangs must cancel the stream or close the connection, not half-close.
-     * Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STORE_UNAVAILABLE, DRAINING.
+     * Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STREAM_SILENT, STORE_UNAVAILABLE, DRAINING.
      * </pre>
      */
     default io.grpc.stub.StreamObserver<dev.tidemill.v1.WorkRequest> work(
@@ -416,7 +416,7 @@ public final class WorkerServiceGrpc {
      * client has credits, and pings; the echo of a ping renews the leases of the stream. If the stream breaks, renewal stops and
      * nothing else happens: reconnect, at any replica, and name the lease tokens still held. Half-close gives back, uncharged, what is left:
      * a client that gives up on a replica that hangs must cancel the stream or close the connection, not half-close.
-     * Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STORE_UNAVAILABLE, DRAINING.
+     * Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STREAM_SILENT, STORE_UNAVAILABLE, DRAINING.
      * </pre>
      */
     public io.grpc.stub.StreamObserver<dev.tidemill.v1.WorkRequest> work(
@@ -521,7 +521,7 @@ public final class WorkerServiceGrpc {
      * client has credits, and pings; the echo of a ping renews the leases of the stream. If the stream breaks, renewal stops and
      * nothing else happens: reconnect, at any replica, and name the lease tokens still held. Half-close gives back, uncharged, what is left:
      * a client that gives up on a replica that hangs must cancel the stream or close the connection, not half-close.
-     * Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STORE_UNAVAILABLE, DRAINING.
+     * Errors: INVALID_REQUEST, PROTOCOL_VIOLATION, STREAM_SILENT, STORE_UNAVAILABLE, DRAINING.
      * </pre>
      */
     @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")

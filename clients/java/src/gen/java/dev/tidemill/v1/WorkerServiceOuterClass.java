@@ -215,61 +215,65 @@ public final class WorkerServiceOuterClass {
       "1\n\005Drain\022(\n\005grace\030\001 \001(\0132\031.google.protobu" +
       "f.Duration\"E\n\007Settled\022\023\n\013lease_token\030\001 \001" +
       "(\t\022%\n\005state\030\002 \001(\0162\026.tidemill.v1.TaskStat" +
-      "e\"X\n\007Refused\022\023\n\013lease_token\030\001 \001(\t\022\016\n\006rea" +
-      "son\030\002 \001(\t\022\017\n\007message\030\003 \001(\t\022\027\n\017outcome_un" +
-      "known\030\004 \001(\010\"|\n\021LeaseTasksRequest\022\016\n\006queu" +
-      "es\030\001 \003(\t\022\r\n\005kinds\030\002 \003(\t\022\013\n\003max\030\003 \001(\005\022\'\n\004" +
-      "wait\030\004 \001(\0132\031.google.protobuf.Duration\022\022\n" +
-      "\nrequest_id\030\005 \001(\t\"B\n\022LeaseTasksResponse\022" +
-      ",\n\013assignments\030\001 \003(\0132\027.tidemill.v1.Assig" +
-      "nment\"-\n\025HeartbeatTasksRequest\022\024\n\014lease_" +
-      "tokens\030\001 \003(\t\"I\n\026HeartbeatTasksResponse\022/" +
-      "\n\010outcomes\030\001 \003(\0132\035.tidemill.v1.Heartbeat" +
-      "Outcome\"\260\001\n\020HeartbeatOutcome\022\023\n\013lease_to" +
-      "ken\030\001 \001(\t\022\022\n\nlease_lost\030\002 \001(\010\022.\n\014cancel_" +
-      "cause\030\003 \001(\0162\030.tidemill.v1.CancelCause\022,\n" +
-      "\tremaining\030\004 \001(\0132\031.google.protobuf.Durat" +
-      "ion\022\025\n\rcancel_reason\030\005 \001(\t\"\217\001\n\025ReportPro" +
-      "gressRequest\022\023\n\013lease_token\030\001 \001(\t\022)\n\010pro" +
-      "gress\030\002 \001(\0132\025.tidemill.v1.ProgressH\000\022,\n\014" +
-      "output_chunk\030\003 \001(\0132\024.tidemill.v1.Payload" +
-      "H\000B\010\n\006report\"Z\n\026ReportProgressResponse\022\020" +
-      "\n\010sequence\030\001 \001(\003\022.\n\014cancel_cause\030\002 \001(\0162\030" +
-      ".tidemill.v1.CancelCause\"P\n\023CompleteTask" +
-      "Request\022\023\n\013lease_token\030\001 \001(\t\022$\n\006output\030\002" +
-      " \001(\0132\024.tidemill.v1.Payload\"=\n\024CompleteTa" +
-      "skResponse\022%\n\005state\030\001 \001(\0162\026.tidemill.v1." +
-      "TaskState\"\210\001\n\017FailTaskRequest\022\023\n\013lease_t" +
-      "oken\030\001 \001(\t\022\017\n\007message\030\002 \001(\t\022\014\n\004type\030\003 \001(" +
-      "\t\022\021\n\tpermanent\030\004 \001(\010\022.\n\013retry_after\030\005 \001(" +
-      "\0132\031.google.protobuf.Duration\"g\n\020FailTask" +
-      "Response\022%\n\005state\030\001 \001(\0162\026.tidemill.v1.Ta" +
-      "skState\022,\n\010due_time\030\002 \001(\0132\032.google.proto" +
-      "buf.Timestamp\"N\n\022ReleaseTaskRequest\022\023\n\013l" +
-      "ease_token\030\001 \001(\t\022\021\n\tcancelled\030\002 \001(\010\022\020\n\010d" +
-      "raining\030\003 \001(\010\"<\n\023ReleaseTaskResponse\022%\n\005" +
-      "state\030\001 \001(\0162\026.tidemill.v1.TaskState*\177\n\013C" +
-      "ancelCause\022\034\n\030CANCEL_CAUSE_UNSPECIFIED\020\000" +
-      "\022\027\n\023CANCEL_CAUSE_CLIENT\020\001\022\027\n\023CANCEL_CAUS" +
-      "E_EXPIRY\020\002\022 \n\034CANCEL_CAUSE_ATTEMPT_TIMEO" +
-      "UT\020\0032\305\004\n\rWorkerService\022?\n\004Work\022\030.tidemil" +
-      "l.v1.WorkRequest\032\031.tidemill.v1.WorkRespo" +
-      "nse(\0010\001\022M\n\nLeaseTasks\022\036.tidemill.v1.Leas" +
-      "eTasksRequest\032\037.tidemill.v1.LeaseTasksRe" +
-      "sponse\022Y\n\016HeartbeatTasks\022\".tidemill.v1.H" +
-      "eartbeatTasksRequest\032#.tidemill.v1.Heart" +
-      "beatTasksResponse\022Y\n\016ReportProgress\022\".ti" +
-      "demill.v1.ReportProgressRequest\032#.tidemi" +
-      "ll.v1.ReportProgressResponse\022S\n\014Complete" +
-      "Task\022 .tidemill.v1.CompleteTaskRequest\032!" +
-      ".tidemill.v1.CompleteTaskResponse\022G\n\010Fai" +
-      "lTask\022\034.tidemill.v1.FailTaskRequest\032\035.ti" +
-      "demill.v1.FailTaskResponse\022P\n\013ReleaseTas" +
-      "k\022\037.tidemill.v1.ReleaseTaskRequest\032 .tid" +
-      "emill.v1.ReleaseTaskResponseBS\n\017dev.tide" +
-      "mill.v1P\001Z>github.com/tidemill/tidemill/" +
-      "clients/go/tidemill/v1;tidemillv1b\006proto" +
-      "3"
+      "e\"\200\001\n\007Refused\022\023\n\013lease_token\030\001 \001(\t\022\016\n\006re" +
+      "ason\030\002 \001(\t\022\017\n\007message\030\003 \001(\t\022\027\n\017outcome_u" +
+      "nknown\030\004 \001(\010\022&\n\004kind\030\005 \001(\0162\030.tidemill.v1" +
+      ".MessageKind\"|\n\021LeaseTasksRequest\022\016\n\006que" +
+      "ues\030\001 \003(\t\022\r\n\005kinds\030\002 \003(\t\022\013\n\003max\030\003 \001(\005\022\'\n" +
+      "\004wait\030\004 \001(\0132\031.google.protobuf.Duration\022\022" +
+      "\n\nrequest_id\030\005 \001(\t\"B\n\022LeaseTasksResponse" +
+      "\022,\n\013assignments\030\001 \003(\0132\027.tidemill.v1.Assi" +
+      "gnment\"-\n\025HeartbeatTasksRequest\022\024\n\014lease" +
+      "_tokens\030\001 \003(\t\"I\n\026HeartbeatTasksResponse\022" +
+      "/\n\010outcomes\030\001 \003(\0132\035.tidemill.v1.Heartbea" +
+      "tOutcome\"\260\001\n\020HeartbeatOutcome\022\023\n\013lease_t" +
+      "oken\030\001 \001(\t\022\022\n\nlease_lost\030\002 \001(\010\022.\n\014cancel" +
+      "_cause\030\003 \001(\0162\030.tidemill.v1.CancelCause\022," +
+      "\n\tremaining\030\004 \001(\0132\031.google.protobuf.Dura" +
+      "tion\022\025\n\rcancel_reason\030\005 \001(\t\"\217\001\n\025ReportPr" +
+      "ogressRequest\022\023\n\013lease_token\030\001 \001(\t\022)\n\010pr" +
+      "ogress\030\002 \001(\0132\025.tidemill.v1.ProgressH\000\022,\n" +
+      "\014output_chunk\030\003 \001(\0132\024.tidemill.v1.Payloa" +
+      "dH\000B\010\n\006report\"Z\n\026ReportProgressResponse\022" +
+      "\020\n\010sequence\030\001 \001(\003\022.\n\014cancel_cause\030\002 \001(\0162" +
+      "\030.tidemill.v1.CancelCause\"P\n\023CompleteTas" +
+      "kRequest\022\023\n\013lease_token\030\001 \001(\t\022$\n\006output\030" +
+      "\002 \001(\0132\024.tidemill.v1.Payload\"=\n\024CompleteT" +
+      "askResponse\022%\n\005state\030\001 \001(\0162\026.tidemill.v1" +
+      ".TaskState\"\210\001\n\017FailTaskRequest\022\023\n\013lease_" +
+      "token\030\001 \001(\t\022\017\n\007message\030\002 \001(\t\022\014\n\004type\030\003 \001" +
+      "(\t\022\021\n\tpermanent\030\004 \001(\010\022.\n\013retry_after\030\005 \001" +
+      "(\0132\031.google.protobuf.Duration\"g\n\020FailTas" +
+      "kResponse\022%\n\005state\030\001 \001(\0162\026.tidemill.v1.T" +
+      "askState\022,\n\010due_time\030\002 \001(\0132\032.google.prot" +
+      "obuf.Timestamp\"N\n\022ReleaseTaskRequest\022\023\n\013" +
+      "lease_token\030\001 \001(\t\022\021\n\tcancelled\030\002 \001(\010\022\020\n\010" +
+      "draining\030\003 \001(\010\"<\n\023ReleaseTaskResponse\022%\n" +
+      "\005state\030\001 \001(\0162\026.tidemill.v1.TaskState*\177\n\013" +
+      "CancelCause\022\034\n\030CANCEL_CAUSE_UNSPECIFIED\020" +
+      "\000\022\027\n\023CANCEL_CAUSE_CLIENT\020\001\022\027\n\023CANCEL_CAU" +
+      "SE_EXPIRY\020\002\022 \n\034CANCEL_CAUSE_ATTEMPT_TIME" +
+      "OUT\020\003*\222\001\n\013MessageKind\022\034\n\030MESSAGE_KIND_UN" +
+      "SPECIFIED\020\000\022\031\n\025MESSAGE_KIND_PROGRESS\020\001\022\031" +
+      "\n\025MESSAGE_KIND_COMPLETE\020\002\022\025\n\021MESSAGE_KIN" +
+      "D_FAIL\020\003\022\030\n\024MESSAGE_KIND_RELEASE\020\0042\305\004\n\rW" +
+      "orkerService\022?\n\004Work\022\030.tidemill.v1.WorkR" +
+      "equest\032\031.tidemill.v1.WorkResponse(\0010\001\022M\n" +
+      "\nLeaseTasks\022\036.tidemill.v1.LeaseTasksRequ" +
+      "est\032\037.tidemill.v1.LeaseTasksResponse\022Y\n\016" +
+      "HeartbeatTasks\022\".tidemill.v1.HeartbeatTa" +
+      "sksRequest\032#.tidemill.v1.HeartbeatTasksR" +
+      "esponse\022Y\n\016ReportProgress\022\".tidemill.v1." +
+      "ReportProgressRequest\032#.tidemill.v1.Repo" +
+      "rtProgressResponse\022S\n\014CompleteTask\022 .tid" +
+      "emill.v1.CompleteTaskRequest\032!.tidemill." +
+      "v1.CompleteTaskResponse\022G\n\010FailTask\022\034.ti" +
+      "demill.v1.FailTaskRequest\032\035.tidemill.v1." +
+      "FailTaskResponse\022P\n\013ReleaseTask\022\037.tidemi" +
+      "ll.v1.ReleaseTaskRequest\032 .tidemill.v1.R" +
+      "eleaseTaskResponseBS\n\017dev.tidemill.v1P\001Z" +
+      ">github.com/tidemill/tidemill/clients/go" +
+      "/tidemill/v1;tidemillv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -367,7 +371,7 @@ public final class WorkerServiceOuterClass {
     internal_static_tidemill_v1_Refused_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_tidemill_v1_Refused_descriptor,
-        new java.lang.String[] { "LeaseToken", "Reason", "Message", "OutcomeUnknown", });
+        new java.lang.String[] { "LeaseToken", "Reason", "Message", "OutcomeUnknown", "Kind", });
     internal_static_tidemill_v1_LeaseTasksRequest_descriptor =
       getDescriptor().getMessageTypes().get(14);
     internal_static_tidemill_v1_LeaseTasksRequest_fieldAccessorTable = new
