@@ -124,7 +124,12 @@ pub async fn play(options: &RoundOptions) -> Outcome {
     // A role ends by itself for one reason only: the store is another one.
     let reason = "another identity";
     evidence.accidents.extend(last_words.into_iter().filter(|words| !words.contains(reason)));
-    judge(options, &meter, evidence, void)
+    let outcome = judge(options, &meter, evidence, void);
+    let violated = outcome.verdicts.iter().any(|verdict| verdict.violations > 0);
+    if let Some(world) = Arc::into_inner(world).filter(|_| violated) {
+        println!("logs and journal: {}", world.keep().display());
+    }
+    outcome
 }
 
 fn judge(options: &RoundOptions, meter: &Meter, evidence: Evidence, void: Option<String>) -> Outcome {

@@ -21,6 +21,7 @@ use crate::{
     control::{Control, build_shim},
     meter::Meter,
     spec::KIND,
+    store::Store,
 };
 
 /// How long a lease lasts here.
@@ -199,12 +200,13 @@ impl World {
         let role_control = Control::new(folder.path().join("roles.control"));
         let redis = start_redis(options, &redis_control.variables(&shim));
         let redis_port = redis.port();
+        let store_id = create_store(&redis);
         let store_link = Proxy::start(redis_port).await;
         let mut sites = Vec::new();
         for role in [Role::Gateway, Role::Worker, Role::Results] {
             for number in 0..2 {
                 let shim = role_control.variables(&shim);
-                sites.push(start_site(options, role, number, store_link.port, &shim, folder.path()).await);
+                sites.push(start_site(options, role, number, (store_link.port, &store_id), &shim, folder.path()).await);
             }
         }
         for site in &sites {
@@ -247,6 +249,13 @@ impl World {
         &self.journal
     }
 
+    /// Leaves logs and journal where they are, for a person to look at.
+    #[must_use]
+    pub fn keep(mut self) -> PathBuf {
+        self.folder.disable_cleanup(true);
+        self.folder.path().to_owned()
+    }
+
     /// Where logs are.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -285,6 +294,14 @@ fn of_role(sites: &[Site], role: Role) -> impl Iterator<Item = &Site> {
     sites.iter().filter(move |site| site.role == role)
 }
 
+/// Gives the empty server an identity that the roles can insist on.
+fn create_store(redis: &TestServer) -> String {
+    let store_id = "7e5704ed-0000-4000-8000-000000000000";
+    let done = redis.ask(&format!("HSET {} store_id {store_id} shards 1 format 1", Store::key("meta")));
+    assert_eq!(done.as_deref(), Some(":3"), "the store's identity is written");
+    store_id.to_owned()
+}
+
 fn start_redis(options: &WorldOptions, variables: &[(String, String); 2]) -> TestServer {
     let sync = match options.durability {
         Durability::Strict => "always",
@@ -304,7 +321,7 @@ async fn start_site(
     options: &WorldOptions,
     role: Role,
     number: usize,
-    store: u16,
+    (store, store_id): (u16, &str),
     shim: &[(String, String); 2],
     folder: &Path,
 ) -> Site {
@@ -312,6 +329,8 @@ async fn start_site(
     let link = Proxy::start(port).await;
     let settings = [
         ("redis.url".to_owned(), format!("redis://127.0.0.1:{store}")),
+        // As an operator should: else a role that starts on an empty server makes a new store of it.
+        ("redis.store_id".to_owned(), store_id.to_owned()),
         ("redis.durability".to_owned(), options.durability.name().to_owned()),
         ("redis.command_timeout".to_owned(), "3s".to_owned()),
         ("rules.lease_ttl".to_owned(), format!("{}s", LEASE_TTL.as_secs())),
