@@ -72,7 +72,12 @@ impl Proxy {
         let of_all = Arc::clone(&weather);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let forward = tokio::spawn(forward(client, to.load(Ordering::Relaxed), ears.clone(), Arc::clone(&of_all)));
+                let forward = tokio::spawn(forward(
+                    client,
+                    to.load(Ordering::Relaxed),
+                    ears.clone(),
+                    Arc::clone(&of_all),
+                ));
                 let mut open = connections.lock().expect("lock");
                 open.retain(|connection| !connection.is_finished());
                 open.push(forward.abort_handle());

@@ -72,7 +72,10 @@ impl TestServer {
             port: free_port(),
             directory,
             settings: all,
-            variables: variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            variables: variables
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
             child: None,
         };
         server.resume();
@@ -105,7 +108,10 @@ impl TestServer {
 
     /// Whether the process is there.
     pub fn is_running(&mut self) -> bool {
-        let ended = self.child.as_mut().map(|child| child.try_wait().ok().flatten().is_some());
+        let ended = self
+            .child
+            .as_mut()
+            .map(|child| child.try_wait().ok().flatten().is_some());
         ended == Some(false)
     }
 

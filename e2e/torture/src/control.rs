@@ -56,7 +56,8 @@ impl Control {
         let mut options = OpenOptions::new();
         options.create(true).truncate(true).read(true).write(true);
         let file = options.open(&path).expect("the control file is made");
-        file.set_len(SYNCED + FILES * 16).expect("the control file has its size");
+        file.set_len(SYNCED + FILES * 16)
+            .expect("the control file has its size");
         Self { path, file }
     }
 

@@ -284,7 +284,11 @@ async fn handler_pause(world: &World, rng: &mut Rng) -> Report {
     let thawed = signal_if_there("CONT", &pid.to_string());
     Report {
         pid: Some(pid),
-        note: if frozen && thawed { String::new() } else { "it had ended".to_owned() },
+        note: if frozen && thawed {
+            String::new()
+        } else {
+            "it had ended".to_owned()
+        },
     }
 }
 
@@ -392,7 +396,11 @@ async fn vanished_store(world: &World) -> Report {
 
 async fn herd(world: &World) -> Report {
     for site in world.of_role(Role::Worker) {
-        site.with(|instance| if instance.is_running() { instance.kill() });
+        site.with(|instance| {
+            if instance.is_running() {
+                instance.kill()
+            }
+        });
     }
     sleep(Duration::from_secs(1)).await;
     for site in world.of_role(Role::Worker) {
@@ -419,7 +427,11 @@ async fn few_files(world: &World, rng: &mut Rng) -> Report {
     site.link.cut();
     sleep(Duration::from_secs(2)).await;
     limit("1024");
-    Report::note(if lowered { format!("{open} files") } else { "prlimit failed".to_owned() })
+    Report::note(if lowered {
+        format!("{open} files")
+    } else {
+        "prlimit failed".to_owned()
+    })
 }
 
 async fn rolling_restart(world: &World) -> Report {

@@ -321,7 +321,10 @@ impl Enqueuer {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a client's own end of patience, which no server said")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client's own end of patience, which no server said"
+)]
 fn given_up() -> Status {
     Status::deadline_exceeded("the client gave up")
 }

@@ -38,7 +38,10 @@ macro_rules! plan {
 
 /// Every plan, in the order in which a whole run plays them.
 pub const PLANS: &[Plan] = &[
-    plan!("calm", "no fault at all: each task runs exactly as often as it is asked to",),
+    plan!(
+        "calm",
+        "no fault at all: each task runs exactly as often as it is asked to",
+    ),
     plan!("redis-kill", "kill -9 of Redis", [RedisKill] QUICK),
     plan!("power-cut", "power cuts of Redis and torn tails", [PowerCut, PowerCut, TornTail] QUICK),
     plan!("slow-disk", "a disk that takes long, and a kill meanwhile", [SlowDisk, SlowDiskKill] CALMER),

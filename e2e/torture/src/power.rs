@@ -47,7 +47,8 @@ pub(crate) async fn tear(world: &World) -> Report {
     redis.kill();
     let file = incremental(redis.directory());
     let mut open = OpenOptions::new().append(true).open(&file).expect("the file opens");
-    open.write_all(b"*3\r\n$3\r\nSET\r\n$9\r\nhalf-a-k").expect("the piece is written");
+    open.write_all(b"*3\r\n$3\r\nSET\r\n$9\r\nhalf-a-k")
+        .expect("the piece is written");
     resume(&mut redis);
     Report {
         pid: None,

@@ -123,14 +123,23 @@ impl Summary {
     /// For people.
     pub fn print(&self) {
         println!();
-        println!("{:<5} {:<18} {:>10} {:>11}  verdict", "", "invariant", "looked at", "violations");
+        println!(
+            "{:<5} {:<18} {:>10} {:>11}  verdict",
+            "", "invariant", "looked at", "violations"
+        );
         for line in &self.verdicts {
             let verdict = match (line.judged, line.violations) {
                 (0, _) => "not judged",
                 (_, 0) => "held",
                 _ => "VIOLATED",
             };
-            let Line { invariant, name, judged, violations, .. } = line;
+            let Line {
+                invariant,
+                name,
+                judged,
+                violations,
+                ..
+            } = line;
             println!("{invariant:<5} {name:<18} {judged:>10} {violations:>11}  {verdict}");
         }
         for line in self.verdicts.iter().filter(|line| line.violations > 0) {
@@ -138,7 +147,10 @@ impl Summary {
         }
         println!();
         for (fault, count) in &self.faults {
-            println!("{count:>6} x {fault:<18} served again within {} ms", self.recovery_ms[fault]);
+            println!(
+                "{count:>6} x {fault:<18} served again within {} ms",
+                self.recovery_ms[fault]
+            );
         }
         println!(
             "{} tasks acknowledged, {} handler starts, {} tries of unknown outcome, {} not applied; {}, seed {}",

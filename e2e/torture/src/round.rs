@@ -8,7 +8,10 @@ use std::{
 
 use tidemill_e2e::{Client, text_of};
 use tidemill_proto::v1::{GetResultRequest, GetTaskRequest, WatchResultRequest};
-use tokio::{task::JoinSet, time::{Instant, sleep}};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 use crate::{
     check::{self, Verdict},
@@ -99,7 +102,12 @@ pub async fn play(options: &RoundOptions) -> Outcome {
     let mut tracks = JoinSet::new();
     for (number, track) in (0_u64..).zip(options.plan.tracks()) {
         let (world, meter) = (Arc::clone(&world), Arc::clone(&meter));
-        tracks.spawn(nemesis::play(world, meter, track, options.seed ^ (number + 1).wrapping_mul(0x9E37_79B9)));
+        tracks.spawn(nemesis::play(
+            world,
+            meter,
+            track,
+            options.seed ^ (number + 1).wrapping_mul(0x9E37_79B9),
+        ));
     }
     let mut void = run_for(options, &meter).await;
     meter.stop();
@@ -123,7 +131,9 @@ pub async fn play(options: &RoundOptions) -> Outcome {
     evidence.memory = memory.await.expect("the sampler ended");
     // A role ends by itself for one reason only: the store is another one.
     let reason = "another identity";
-    evidence.accidents.extend(last_words.into_iter().filter(|words| !words.contains(reason)));
+    evidence
+        .accidents
+        .extend(last_words.into_iter().filter(|words| !words.contains(reason)));
     let outcome = judge(options, &meter, evidence, void);
     let violated = outcome.verdicts.iter().any(|verdict| verdict.violations > 0);
     if let Some(world) = Arc::into_inner(world).filter(|_| violated) {
@@ -192,7 +202,10 @@ fn open_deaf_watchers(shared: &Arc<Shared>, count: usize) -> JoinSet<()> {
                     sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                let request = WatchResultRequest { task_id, after_sequence: 0 };
+                let request = WatchResultRequest {
+                    task_id,
+                    after_sequence: 0,
+                };
                 let stream = shared.client.results(number).watch_result(request).await;
                 sleep(Duration::from_secs(3_600)).await;
                 drop(stream);
@@ -212,7 +225,9 @@ async fn sample_memory(world: &World, meter: &Meter) -> Vec<MemorySample> {
         }
         sleep(Duration::from_millis(500)).await;
     }
-    most.into_iter().map(|(name, most)| MemorySample { name, most }).collect()
+    most.into_iter()
+        .map(|(name, most)| MemorySample { name, most })
+        .collect()
 }
 
 async fn collect(
@@ -242,7 +257,9 @@ async fn collect(
             Err(status) => accidents.push(format!("a look at {task_id}: {status}")),
         }
     }
-    let mut store = Store::connect(world.redis_port).await.expect("the checker reaches Redis");
+    let mut store = Store::connect(world.redis_port)
+        .await
+        .expect("the checker reaches Redis");
     Evidence {
         durability: world.options.durability,
         history,
@@ -261,12 +278,26 @@ async fn collect(
 }
 
 async fn look(client: &Client, task_id: &str) -> Result<(Shown, Shown, Watched), tonic::Status> {
-    let request = GetResultRequest { task_id: task_id.to_owned(), wait: None };
+    let request = GetResultRequest {
+        task_id: task_id.to_owned(),
+        wait: None,
+    };
     let result = client.results(0).get_result(request).await?.into_inner();
-    let request = GetTaskRequest { task_id: task_id.to_owned() };
-    let task = client.admin(0).get_task(request).await?.into_inner().task.unwrap_or_default();
+    let request = GetTaskRequest {
+        task_id: task_id.to_owned(),
+    };
+    let task = client
+        .admin(0)
+        .get_task(request)
+        .await?
+        .into_inner()
+        .task
+        .unwrap_or_default();
     let log = watchers::replay(client, task_id, 1).await?;
-    let shown = |state, output| Shown { state, output: text_of(output).to_owned() };
+    let shown = |state, output| Shown {
+        state,
+        output: text_of(output).to_owned(),
+    };
     Ok((
         shown(result.state, result.output.as_ref()),
         shown(task.state, task.output.as_ref()),
@@ -295,7 +326,9 @@ async fn unfinished(world: &World) -> redis::RedisResult<i64> {
 }
 
 fn mended_orphans(metrics: &str) -> u64 {
-    let lines = metrics.lines().filter(|line| line.starts_with("tidemill_reconciled_total"));
+    let lines = metrics
+        .lines()
+        .filter(|line| line.starts_with("tidemill_reconciled_total"));
     let values = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
     values.sum::<f64>() as u64
 }

@@ -73,7 +73,11 @@ impl Spec {
             210..212 if crashes => spec.crash = rng.u32(1..5),
             _ => {}
         }
-        spec.priority = if rng.u32(0..10) == 0 { rng.i32(1..5) } else { spec.priority };
+        spec.priority = if rng.u32(0..10) == 0 {
+            rng.i32(1..5)
+        } else {
+            spec.priority
+        };
         spec
     }
 

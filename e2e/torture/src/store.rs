@@ -82,7 +82,11 @@ impl Store {
         let (mut found, mut cursor) = (HashSet::new(), 0_u64);
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(Self::key(pattern)).arg("COUNT").arg(5_000);
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(Self::key(pattern))
+                .arg("COUNT")
+                .arg(5_000);
             let (next, page): (u64, Vec<Vec<u8>>) = scan.query_async(&mut self.connection).await?;
             found.extend(page);
             cursor = next;
@@ -98,7 +102,9 @@ impl Store {
         self.read_tasks(&mut contents).await?;
         for index in ["lease", "due", "expiry", "done"] {
             let members: Vec<Vec<u8>> = self.connection.zrange(Self::key(index), 0, -1).await?;
-            contents.indexes.insert(index, members.iter().map(|id| id_text(id)).collect());
+            contents
+                .indexes
+                .insert(index, members.iter().map(|id| id_text(id)).collect());
         }
         let mut dead = HashSet::new();
         for key in self.keys("dl:*").await? {
@@ -108,7 +114,9 @@ impl Store {
         contents.indexes.insert("dead", dead);
         for key in self.keys("r:*").await? {
             let ids: Vec<Vec<u8>> = self.connection.lrange(&key, 0, -1).await?;
-            contents.ready.insert(tail(&key, "r:"), ids.iter().map(|id| id_text(id)).collect());
+            contents
+                .ready
+                .insert(tail(&key, "r:"), ids.iter().map(|id| id_text(id)).collect());
         }
         for key in self.keys("q:*").await? {
             let fields = self.connection.hgetall(&key).await?;
@@ -157,7 +165,10 @@ impl Store {
             let logs: Vec<redis::streams::StreamRangeReply> = pipeline.query_async(&mut self.connection).await?;
             for (key, log) in page.iter().zip(logs) {
                 let id = id_text(&key[Self::key("l:").len()..]);
-                let numbers = log.ids.iter().filter_map(|entry| entry.id.split('-').next()?.parse().ok());
+                let numbers = log
+                    .ids
+                    .iter()
+                    .filter_map(|entry| entry.id.split('-').next()?.parse().ok());
                 contents.logs.insert(id, numbers.collect());
             }
         }

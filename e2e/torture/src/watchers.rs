@@ -75,7 +75,13 @@ impl Watched {
     }
 
     fn has_result(&self) -> bool {
-        matches!(self.seen.last(), Some(Seen { what: SeenKind::Result(..), .. }))
+        matches!(
+            self.seen.last(),
+            Some(Seen {
+                what: SeenKind::Result(..),
+                ..
+            })
+        )
     }
 }
 
@@ -163,7 +169,10 @@ pub async fn replay(client: &Client, task_id: &str, replica: usize) -> Result<Wa
     Ok(watched)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a client's own end of patience, which no server said")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client's own end of patience, which no server said"
+)]
 fn silent() -> Status {
     Status::new(Code::DeadlineExceeded, "nothing came")
 }
@@ -175,7 +184,10 @@ pub async fn watch_together(shared: Arc<Shared>, seed: u64) -> History {
     let mut open: HashMap<String, Watched> = HashMap::new();
     let mut stopped: Option<Instant> = None;
     while !shared.meter.is_stopped() || !open.is_empty() {
-        if share_one_stream(&shared, &mut open, &mut history, &mut rng).await.is_err() {
+        if share_one_stream(&shared, &mut open, &mut history, &mut rng)
+            .await
+            .is_err()
+        {
             sleep(Duration::from_millis(rng.u64(5..100))).await;
         }
         if shared.meter.is_stopped() && stopped.get_or_insert_with(Instant::now).elapsed() > PATIENCE {

@@ -89,7 +89,11 @@ impl Site {
 
     /// `kill -9`, and started again a moment later.
     pub async fn crash(&self) {
-        self.with(|instance| if instance.is_running() { instance.kill() });
+        self.with(|instance| {
+            if instance.is_running() {
+                instance.kill()
+            }
+        });
         tokio::time::sleep(RESTART_AFTER).await;
         self.with(Instance::start);
     }
@@ -100,7 +104,10 @@ impl Site {
         while !self.is_ready().await {
             let (name, log) = self.with(|instance| (instance.name().to_owned(), instance.log()));
             let last: Vec<&str> = log.lines().rev().take(8).collect();
-            assert!(begun.elapsed() < READY_LIMIT, "{name} is not ready after {READY_LIMIT:?}: {last:#?}");
+            assert!(
+                begun.elapsed() < READY_LIMIT,
+                "{name} is not ready after {READY_LIMIT:?}: {last:#?}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -134,7 +141,11 @@ impl Site {
     /// Ends it with SIGTERM, waits for its end, and starts it again.
     pub async fn restart(&self) {
         self.leaving.store(true, Ordering::Relaxed);
-        self.with(|instance| if instance.is_running() { instance.signal("TERM") });
+        self.with(|instance| {
+            if instance.is_running() {
+                instance.signal("TERM")
+            }
+        });
         let begun = Instant::now();
         while !self.with(|instance| instance.process().is_none_or(|process| process.ended().is_some())) {
             assert!(begun.elapsed() < READY_LIMIT, "a draining role does not end");
@@ -151,7 +162,11 @@ impl Site {
         let pid = self.with(|instance| instance.process().map(|process| process.pid()))?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+        line.split_whitespace()
+            .nth(1)?
+            .parse::<u64>()
+            .ok()
+            .map(|kib| kib * 1024)
     }
 }
 
@@ -206,7 +221,17 @@ impl World {
         for role in [Role::Gateway, Role::Worker, Role::Results] {
             for number in 0..2 {
                 let shim = role_control.variables(&shim);
-                sites.push(start_site(options, role, number, (store_link.port, &store_id), &shim, folder.path()).await);
+                sites.push(
+                    start_site(
+                        options,
+                        role,
+                        number,
+                        (store_link.port, &store_id),
+                        &shim,
+                        folder.path(),
+                    )
+                    .await,
+                );
             }
         }
         for site in &sites {
@@ -297,7 +322,10 @@ fn of_role(sites: &[Site], role: Role) -> impl Iterator<Item = &Site> {
 /// Gives the empty server an identity that the roles can insist on.
 fn create_store(redis: &TestServer) -> String {
     let store_id = "7e5704ed-0000-4000-8000-000000000000";
-    let done = redis.ask(&format!("HSET {} store_id {store_id} shards 1 format 1", Store::key("meta")));
+    let done = redis.ask(&format!(
+        "HSET {} store_id {store_id} shards 1 format 1",
+        Store::key("meta")
+    ));
     assert_eq!(done.as_deref(), Some(":3"), "the store's identity is written");
     store_id.to_owned()
 }

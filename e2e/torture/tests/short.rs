@@ -26,8 +26,16 @@ async fn judge(plan: &str, seconds: u64) {
     summary.add(&outcome);
     summary.print();
     assert!(summary.acknowledged > 1_000, "there was hardly any load");
-    assert_eq!(plan.is_calm(), outcome.injected.is_empty(), "faults are injected by plan");
-    assert_eq!(summary.exit_code(), 0, "what was violated, or why the run is void, is printed above");
+    assert_eq!(
+        plan.is_calm(),
+        outcome.injected.is_empty(),
+        "faults are injected by plan"
+    );
+    assert_eq!(
+        summary.exit_code(),
+        0,
+        "what was violated, or why the run is void, is printed above"
+    );
 }
 
 // One test, so that the rounds do not share the processors.

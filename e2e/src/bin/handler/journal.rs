@@ -21,7 +21,11 @@ impl Journal {
     /// `<what> <task_id> <attempt> <fence> <pid> <unix ms> <note>`
     pub(crate) fn write(&mut self, what: &str, of: &Assignment, note: &str) {
         let (task_id, attempt, fence) = (&of.task_id, of.attempt, of.fence);
-        let line = format!("{what} {task_id} {attempt} {fence} {} {} {note}\n", std::process::id(), unix_ms());
+        let line = format!(
+            "{what} {task_id} {attempt} {fence} {} {} {note}\n",
+            std::process::id(),
+            unix_ms()
+        );
         let written = self.0.as_mut().map(|file| file.write_all(line.as_bytes()));
         if !matches!(written, Some(Ok(()))) {
             // A test must not go on without its evidence.

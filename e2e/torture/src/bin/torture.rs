@@ -6,11 +6,7 @@
     reason = "a test rig: whatever is not as expected must end it loudly"
 )]
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use tidemill_e2e::binary;
 use tidemill_torture::{
@@ -112,7 +108,9 @@ async fn main() -> ExitCode {
         return ExitCode::from(64);
     };
     if args.list {
-        PLANS.iter().for_each(|plan| println!("{:<18} {}", plan.name, plan.what));
+        PLANS
+            .iter()
+            .for_each(|plan| println!("{:<18} {}", plan.name, plan.what));
         return ExitCode::SUCCESS;
     }
     let mut summary = Summary::new(args.seed, args.durability.name());
@@ -125,7 +123,10 @@ async fn main() -> ExitCode {
             outcome.acknowledged,
             outcome.injected.len(),
             violations,
-            outcome.void.as_ref().map_or_else(String::new, |why| format!("  VOID: {why}"))
+            outcome
+                .void
+                .as_ref()
+                .map_or_else(String::new, |why| format!("  VOID: {why}"))
         );
         summary.add(&outcome);
     }

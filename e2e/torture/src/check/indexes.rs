@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tidemill_model::{state::TaskState, invariant::Invariant, snapshot::Counters};
+use tidemill_model::{invariant::Invariant, snapshot::Counters, state::TaskState};
 
 use super::{Case, Findings};
 use crate::{faults::Fault, store::Contents};
@@ -21,13 +21,21 @@ pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
     equal("done", &ids(&TaskState::is_terminal), store, findings);
     equal("dead", &ids(&|state| state == TaskState::Failed), store, findings);
     let finished = ids(&TaskState::is_terminal);
-    let left = store.indexes["expiry"].iter().filter(|id| finished.contains(id.as_str())).count();
-    findings.hold(Invariant::IndexIsRecord, left == 0, || format!("{left} finished tasks are still to expire"));
+    let left = store.indexes["expiry"]
+        .iter()
+        .filter(|id| finished.contains(id.as_str()))
+        .count();
+    findings.hold(Invariant::IndexIsRecord, left == 0, || {
+        format!("{left} finished tasks are still to expire")
+    });
     ready(store, findings);
     counters(store, findings);
     let damaged = case.evidence.has(Fault::Damage);
     findings.hold(Invariant::IndexIsRecord, damaged || case.evidence.mended == 0, || {
-        format!("{} orphans were mended, and nobody had damaged anything", case.evidence.mended)
+        format!(
+            "{} orphans were mended, and nobody had damaged anything",
+            case.evidence.mended
+        )
     });
 }
 
@@ -37,7 +45,10 @@ fn equal(index: &'static str, wanted: &HashSet<&str>, store: &Contents, findings
         let (is, should) = (there.contains(id), wanted.contains(id));
         findings.hold(Invariant::IndexIsRecord, is == should, || {
             let state = store.tasks.get(*id).map(|task| task.snapshot.header.state);
-            format!("{id} is {state:?} and is {}in index {index}", if is { "" } else { "not " })
+            format!(
+                "{id} is {state:?} and is {}in index {index}",
+                if is { "" } else { "not " }
+            )
         });
     }
 }
@@ -84,7 +95,9 @@ fn counters(store: &Contents, findings: &mut Findings) {
         of_kinds(line, fields, store, findings);
     }
     for line in recount.keys() {
-        findings.hold(Invariant::IndexIsRecord, false, || format!("line {line} has no counters"));
+        findings.hold(Invariant::IndexIsRecord, false, || {
+            format!("line {line} has no counters")
+        });
     }
 }
 
@@ -92,14 +105,18 @@ fn counters(store: &Contents, findings: &mut Findings) {
 fn of_kinds(line: &str, fields: &HashMap<String, String>, store: &Contents, findings: &mut Findings) {
     for (prefix, state) in [("k:", TaskState::Queued), ("u:", TaskState::Running)] {
         for (field, text) in fields {
-            let Some(kind) = field.strip_prefix(prefix) else { continue };
+            let Some(kind) = field.strip_prefix(prefix) else {
+                continue;
+            };
             let of_kind = |task: &&crate::store::Stored| {
                 task.line == *line && task.kind == *kind && task.snapshot.header.state == state
             };
             let wanted = store.tasks.values().filter(of_kind).count();
-            findings.hold(Invariant::IndexIsRecord, *text == wanted.to_string() && wanted > 0, || {
-                format!("counter {field} of {line} is {text}, counted {wanted}")
-            });
+            findings.hold(
+                Invariant::IndexIsRecord,
+                *text == wanted.to_string() && wanted > 0,
+                || format!("counter {field} of {line} is {text}, counted {wanted}"),
+            );
         }
     }
 }

@@ -1,6 +1,10 @@
 //! I2, I4, I5, I7: what handlers did and were told, against the leases in the record's log. The n-th lease has fence n.
 
-use tidemill_model::{state::{Cause, TaskState}, invariant::Invariant, record::StateEvent};
+use tidemill_model::{
+    invariant::Invariant,
+    record::StateEvent,
+    state::{Cause, TaskState},
+};
 
 use super::{Case, Findings, Lease, tasks::end_of_lease};
 use crate::store::Stored;
@@ -24,7 +28,10 @@ fn ran_before_success(case: &Case<'_>, id: &str, task: &Stored, findings: &mut F
     if header.state != TaskState::Succeeded {
         return;
     }
-    let lease = case.leases.get(id).and_then(|leases| leases.get(&i64::from(header.fence)));
+    let lease = case
+        .leases
+        .get(id)
+        .and_then(|leases| leases.get(&i64::from(header.fence)));
     let started = lease.is_some_and(|lease| !lease.starts.is_empty());
     let completed = lease.is_some_and(|lease| lease.settle.is_some_and(|entry| entry.note == "complete"));
     findings.hold(Invariant::RanBeforeSuccess, started && completed, || {
@@ -48,10 +55,14 @@ fn starts(case: &Case<'_>, id: &str, task: &Stored, calm: bool, findings: &mut F
     let mut all = 0;
     for (of, lease) in leases {
         all += lease.starts.len();
-        findings.hold(Invariant::FenceMonotone, lease.starts.len() <= 1 && *of <= fence, || {
-            let pids: Vec<u32> = lease.starts.iter().map(|start| start.pid).collect();
-            format!("{id}: fence {of} of {fence} was started by {pids:?}")
-        });
+        findings.hold(
+            Invariant::FenceMonotone,
+            lease.starts.len() <= 1 && *of <= fence,
+            || {
+                let pids: Vec<u32> = lease.starts.iter().map(|start| start.pid).collect();
+                format!("{id}: fence {of} of {fence} was started by {pids:?}")
+            },
+        );
     }
     let count = |cause| task.snapshot.events.iter().filter(|event| event.cause == cause).count();
     let allowed = 1 + count(Cause::Retry) + count(Cause::Crashed) + count(Cause::Released);
@@ -62,7 +73,10 @@ fn starts(case: &Case<'_>, id: &str, task: &Stored, calm: bool, findings: &mut F
         let crashed = count(Cause::Crashed) + usize::from(task.snapshot.header.crashes);
         let exact = crashed == 0 && all == count(Cause::Leased);
         findings.hold(Invariant::BoundedDuplicates, exact, || {
-            format!("{id}, with no fault about: {all} starts, {} leases, {crashed} crashes", count(Cause::Leased))
+            format!(
+                "{id}, with no fault about: {all} starts, {} leases, {crashed} crashes",
+                count(Cause::Leased)
+            )
         });
     }
 }

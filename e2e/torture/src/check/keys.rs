@@ -29,7 +29,9 @@ pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
         refused(key, asks, ids, findings);
     }
     for key in stored.keys().filter(|key| !by_key.contains_key(**key)) {
-        findings.hold(Invariant::Idempotency, false, || format!("nobody asked for {key}, and it is stored"));
+        findings.hold(Invariant::Idempotency, false, || {
+            format!("nobody asked for {key}, and it is stored")
+        });
     }
 }
 
@@ -60,9 +62,16 @@ fn content(case: &Case<'_>, key: &str, asks: &[&Ask], stored: &[&str], findings:
     for ask in asks {
         let accepted = ask.told.iter().any(|told| matches!(told, Told::Stored { .. }));
         let reused = ask.told.iter().any(|told| matches!(told, Told::KeyReused { .. }));
-        let right = if ask.spec.variant == variant { !reused } else { !accepted };
+        let right = if ask.spec.variant == variant {
+            !reused
+        } else {
+            !accepted
+        };
         findings.hold(Invariant::Idempotency, right, || {
-            format!("key {key} holds content {variant}; content {} was told {:?}", ask.spec.variant, ask.told)
+            format!(
+                "key {key} holds content {variant}; content {} was told {:?}",
+                ask.spec.variant, ask.told
+            )
         });
     }
     let fresh = asks.len() == 1 && matches!(asks[0].told.first(), Some(Told::Stored { deduplicated: true, .. }));
@@ -79,7 +88,11 @@ fn refused(key: &str, asks: &[&Ask], stored: &[&str], findings: &mut Findings) {
     }
     // Refused, refused, then "you have this already": one of the refusals was a lie.
     if let [only] = asks {
-        let before = only.told.iter().take_while(|told| matches!(told, Told::NotApplied { .. })).count();
+        let before = only
+            .told
+            .iter()
+            .take_while(|told| matches!(told, Told::NotApplied { .. }))
+            .count();
         let repeat = matches!(only.told.get(before), Some(Told::Stored { deduplicated: true, .. }));
         findings.hold(Invariant::HonestRefusal, before == 0 || !repeat, || {
             format!("key {key}: {:?}", only.told)

@@ -1,6 +1,6 @@
 //! I17, I18: memory, and how long it takes until all is well again.
 
-use tidemill_model::{state::Cause, invariant::Invariant};
+use tidemill_model::{invariant::Invariant, state::Cause};
 
 use super::{Case, Findings, tasks::end_of_lease};
 use crate::{
@@ -25,9 +25,13 @@ pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
 
 fn memory(case: &Case<'_>, findings: &mut Findings) {
     let store = &case.evidence.store;
-    findings.hold(Invariant::BoundedMemory, store.evicted == 0, || format!("{} keys were evicted", store.evicted));
+    findings.hold(Invariant::BoundedMemory, store.evicted == 0, || {
+        format!("{} keys were evicted", store.evicted)
+    });
     let (used, limit) = store.memory;
-    findings.hold(Invariant::BoundedMemory, used <= limit, || format!("{used} bytes of {limit} in use"));
+    findings.hold(Invariant::BoundedMemory, used <= limit, || {
+        format!("{used} bytes of {limit} in use")
+    });
     for sample in &case.evidence.memory {
         findings.hold(Invariant::BoundedMemory, sample.most <= ROLE_MEMORY, || {
             format!("{} had {} MiB", sample.name, sample.most >> 20)
@@ -44,13 +48,22 @@ fn recovery(case: &Case<'_>, findings: &mut Findings) {
         findings.hold(Invariant::Recovery, false, || accident.clone());
     }
     for injected in &evidence.injected {
-        let in_time = injected.recovery.is_some_and(|took| took.as_millis() <= SERVING_AGAIN_MS);
+        let in_time = injected
+            .recovery
+            .is_some_and(|took| took.as_millis() <= SERVING_AGAIN_MS);
         findings.hold(Invariant::Recovery, in_time || injected.last, || {
-            format!("after {} ({}) nobody was served for {:?}", injected.fault.name(), injected.note, injected.recovery)
+            format!(
+                "after {} ({}) nobody was served for {:?}",
+                injected.fault.name(),
+                injected.note,
+                injected.recovery
+            )
         });
         if injected.fault == Fault::VanishedStore {
             let refused = injected.note.starts_with("0 roles ready") && injected.note.contains(":0");
-            findings.hold(Invariant::Recovery, refused, || format!("vanished store: {}", injected.note));
+            findings.hold(Invariant::Recovery, refused, || {
+                format!("vanished store: {}", injected.note)
+            });
         }
     }
 }
@@ -58,7 +71,11 @@ fn recovery(case: &Case<'_>, findings: &mut Findings) {
 /// What a killed or frozen handler process held is taken up in time.
 fn orphans(case: &Case<'_>, findings: &mut Findings) {
     let clocks = case.evidence.has(Fault::RedisClock);
-    let deaths = case.evidence.injected.iter().filter(|injected| injected.pid.is_some() && !clocks);
+    let deaths = case
+        .evidence
+        .injected
+        .iter()
+        .filter(|injected| injected.pid.is_some() && !clocks);
     for death in deaths {
         let (allowed, ttl) = (allowance(case, death), LEASE_TTL.as_millis() as u64);
         let Some(allowed) = allowed else { continue };

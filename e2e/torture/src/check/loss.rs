@@ -25,7 +25,10 @@ pub struct Loss {
 }
 
 fn takes_back(fault: Fault) -> bool {
-    matches!(fault, Fault::PowerCut | Fault::SlowDiskKill | Fault::DiskFull | Fault::DiskIoError)
+    matches!(
+        fault,
+        Fault::PowerCut | Fault::SlowDiskKill | Fault::DiskFull | Fault::DiskIoError
+    )
 }
 
 impl Loss {
@@ -48,7 +51,10 @@ impl Loss {
 
     fn gather(&mut self, evidence: &Evidence) {
         let history = &evidence.history;
-        let asks = history.asks.iter().filter(|ask| self.is_within(ask.sent_ms, ask.answered_ms));
+        let asks = history
+            .asks
+            .iter()
+            .filter(|ask| self.is_within(ask.sent_ms, ask.answered_ms));
         let keys = asks.clone().map(|ask| ask.spec.key.clone()).collect();
         let mut tasks: HashSet<String> = asks.filter_map(|ask| ask.stored()).map(str::to_owned).collect();
         let cancels = history.cancels.iter();
@@ -65,7 +71,12 @@ impl Loss {
         );
         // What was due, reaped or expired in that time is known only from the log that it left.
         for (id, task) in &evidence.store.tasks {
-            if task.snapshot.events.iter().any(|event| self.is_within(event.time_ms, event.time_ms)) {
+            if task
+                .snapshot
+                .events
+                .iter()
+                .any(|event| self.is_within(event.time_ms, event.time_ms))
+            {
                 tasks.insert(id.clone());
             }
         }
@@ -83,7 +94,9 @@ impl Loss {
             }
             self.lost += 1;
             let faults = evidence.injected.iter().filter(|fault| takes_back(fault.fault));
-            let age = faults.filter_map(|fault| fault.to_ms.checked_sub(ask.answered_ms)).min();
+            let age = faults
+                .filter_map(|fault| fault.to_ms.checked_sub(ask.answered_ms))
+                .min();
             self.oldest_ms = self.oldest_ms.max(age.unwrap_or(0));
         }
     }

@@ -1,10 +1,10 @@
 //! I1, I3, I6, I8, I10, I12: what each record says of itself, and whether everything acknowledged is there.
 
 use tidemill_model::{
-    state::{Cause, TaskState},
     invariant::{Invariant, NotBefore, check_budget, check_legal_edges, check_one_terminal, check_schedule},
     op::Rules,
     record::StateEvent,
+    state::{Cause, TaskState},
 };
 
 use super::{Case, Findings};
@@ -36,9 +36,11 @@ fn acknowledged(case: &Case<'_>, findings: &mut Findings) {
             continue;
         }
         let state = case.task(id).map(|task| task.snapshot.header.state);
-        findings.hold(Invariant::NoAckedLoss, state.is_some_and(TaskState::is_terminal), || {
-            format!("{id}, acknowledged at {}, is {state:?} in the end", ask.answered_ms)
-        });
+        findings.hold(
+            Invariant::NoAckedLoss,
+            state.is_some_and(TaskState::is_terminal),
+            || format!("{id}, acknowledged at {}, is {state:?} in the end", ask.answered_ms),
+        );
     }
 }
 
@@ -57,7 +59,10 @@ fn cancels(case: &Case<'_>, findings: &mut Findings) {
             told => task.snapshot.header.state == told,
         };
         findings.hold(Invariant::NoAckedLoss, kept, || {
-            format!("{id}: its cancel was answered with {told:?}, its log is {:?}", causes(task))
+            format!(
+                "{id}: its cancel was answered with {told:?}, its log is {:?}",
+                causes(task)
+            )
         });
     }
 }
@@ -68,7 +73,10 @@ fn causes(task: &Stored) -> Vec<Cause> {
 
 /// The event that ended the n-th lease (from 1); `None`: it has not ended.
 pub(super) fn end_of_lease(events: &[StateEvent], n: usize) -> Option<&StateEvent> {
-    let mut leases = events.iter().enumerate().filter(|(_, event)| event.cause == Cause::Leased);
+    let mut leases = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.cause == Cause::Leased);
     let (at, _) = leases.nth(n.checked_sub(1)?)?;
     let asked = |event: &&StateEvent| !matches!(event.cause, Cause::CancelRequested | Cause::ExpiryRequested);
     events[at + 1..].iter().find(asked)
@@ -128,7 +136,8 @@ fn stopped(id: &str, task: &Stored, findings: &mut Findings) {
         .into_iter()
         .skip_while(|cause| !matches!(cause, Cause::CancelRequested | Cause::ExpiryRequested));
     if causes_after.next().is_some() {
-        let goes_on = causes_after.any(|cause| !matches!(cause, Cause::CancelRequested | Cause::ExpiryRequested | Cause::Finished));
+        let goes_on = causes_after
+            .any(|cause| !matches!(cause, Cause::CancelRequested | Cause::ExpiryRequested | Cause::Finished));
         findings.hold(Invariant::LegalEdges, !goes_on, || {
             format!("{id} went on after a request to stop: {:?}", causes(task))
         });

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tidemill_model::{state::TaskState, invariant::Invariant};
+use tidemill_model::{invariant::Invariant, state::TaskState};
 
 use super::{Case, Findings};
 use crate::{
@@ -20,7 +20,11 @@ pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
             continue;
         }
         findings.hold(Invariant::Watch, watched.refused.is_none() && watched.ended, || {
-            format!("the watch of {id} ended with {:?} after {} events", watched.refused, watched.seen.len())
+            format!(
+                "the watch of {id} ended with {:?} after {} events",
+                watched.refused,
+                watched.seen.len()
+            )
         });
         numbers(case, watched, task, findings);
         result(watched, task, findings);
@@ -33,23 +37,39 @@ pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
 /// Every number once and in order; a hole is named by `truncated`, and only what the log has lost is.
 fn numbers(case: &Case<'_>, watched: &Watched, task: &Stored, findings: &mut Findings) {
     let id = watched.task_id.as_str();
-    let states: HashMap<u32, TaskState> =
-        task.snapshot.events.iter().map(|event| (event.sequence, event.state)).collect();
-    let kept: HashSet<u32> = case.evidence.store.logs.get(id).into_iter().flatten().copied().collect();
+    let states: HashMap<u32, TaskState> = task
+        .snapshot
+        .events
+        .iter()
+        .map(|event| (event.sequence, event.state))
+        .collect();
+    let kept: HashSet<u32> = case
+        .evidence
+        .store
+        .logs
+        .get(id)
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
     let mut next = 1;
     for (position, seen) in watched.seen.iter().enumerate() {
         let (from, fits) = match &seen.what {
             SeenKind::State(state) => (seen.sequence, states.get(&seen.sequence) == Some(state)),
             SeenKind::Log => (seen.sequence, !states.contains_key(&seen.sequence)),
             SeenKind::Truncated(from) => {
-                let gone = (*from..=seen.sequence).all(|number| !kept.contains(&number) && !states.contains_key(&number));
+                let gone =
+                    (*from..=seen.sequence).all(|number| !kept.contains(&number) && !states.contains_key(&number));
                 (*from, gone)
             }
             SeenKind::Result(..) => (seen.sequence, position + 1 == watched.seen.len()),
         };
         let right = from == next && fits;
         findings.hold(Invariant::Watch, right, || {
-            format!("the watch of {id} shows {seen:?} as number {next}; states are at {:?}", sorted(&states))
+            format!(
+                "the watch of {id} shows {seen:?} as number {next}; states are at {:?}",
+                sorted(&states)
+            )
         });
         if !right {
             return;
@@ -74,7 +94,10 @@ fn result(watched: &Watched, task: &Stored, findings: &mut Findings) {
         return;
     };
     findings.hold(Invariant::Watch, last.sequence == task.snapshot.header.sequence, || {
-        format!("the result of {} has number {} of {}", watched.task_id, last.sequence, task.snapshot.header.sequence)
+        format!(
+            "the result of {} has number {} of {}",
+            watched.task_id, last.sequence, task.snapshot.header.sequence
+        )
     });
     let same = *state == task.snapshot.header.state && *output == task.output;
     findings.hold(Invariant::OneTerminal, same, || {
@@ -90,7 +113,10 @@ fn same(case: &Case<'_>, what: &str, shown: &HashMap<String, Shown>, findings: &
         let Some(task) = case.task(id) else { continue };
         let same = shown.state == task.snapshot.header.state as i32 && shown.output == task.output;
         findings.hold(Invariant::OneTerminal, same, || {
-            format!("{what} of {id} says {shown:?}, stored is {:?} `{}`", task.snapshot.header.state, task.output)
+            format!(
+                "{what} of {id} says {shown:?}, stored is {:?} `{}`",
+                task.snapshot.header.state, task.output
+            )
         });
     }
 }
