@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: help run test lint docs proto-tag prove-layers test-chart test-chart-apiserver test-image test-clients proto sbom verify clean-tools
+.PHONY: help run test lint docs proto-tag prove-layers test-chart test-chart-apiserver test-image test-clients torture torture-mutants proto sbom verify clean-tools
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,15 @@ sbom: ## Writes the bill of materials of the program (CycloneDX) to stdout
 
 test-image: ## Assembles the image's root file system and runs it read-only without rights (needs root and Linux)
 	@deploy/test-rootfs.sh
+
+MINUTES ?= 10
+torture: ## Plays every plan of faults against a whole Tidemill and judges the invariants (MINUTES=10 SEED=… ARGS="--plan mixed")
+	@cargo build --release -p tidemill -p tidemill-e2e -p tidemill-torture --bins
+	@TIDEMILL_TEST_SERVER=$$(tools/get-server.sh) target/release/torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+torture-mutants: ## Builds Tidemill with seeded bugs, one at a time, and insists that the torture rig catches each (ARGS="NAME…"; an hour)
+	@cargo build --release -p tidemill-e2e -p tidemill-torture --bins
+	@TIDEMILL_TEST_SERVER=$$(tools/get-server.sh) target/release/torture-mutants $(ARGS)
 
 verify: lint prove-layers test test-chart ## Checks all that CI checks
 

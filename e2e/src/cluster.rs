@@ -7,7 +7,7 @@ use crate::{
     client::Client,
     handler::{HandlerOptions, Journal},
     instance::{Instance, Role},
-    process::Process,
+    process::{Process, binary},
 };
 
 /// The variable that sets a key of the configuration.
@@ -137,7 +137,8 @@ impl Cluster {
         let all = own.iter().chain(&self.settings);
         let variables = all.map(|(key, value)| (environment(key), value.clone()));
         let variables = variables.chain(self.variables.iter().cloned()).collect();
-        Instance::new(role, number, (port, admin), variables, self.folder.path())
+        let program = binary("tidemill");
+        Instance::new(&program, role, number, (port, admin), variables, self.folder.path())
     }
 
     /// Waits until every process that runs says that it is ready.

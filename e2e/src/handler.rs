@@ -74,7 +74,7 @@ pub struct Journal(PathBuf);
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// `start`, `settled`, `lost`, `refused` or `cancel`.
+    /// `start`, `settle` (about to be said for the first time), `settled`, `lost`, `refused` or `cancel`.
     pub what: String,
     /// The task.
     pub task_id: String,
@@ -84,6 +84,8 @@ pub struct Entry {
     pub fence: i64,
     /// The process that wrote it.
     pub pid: u32,
+    /// When, in Unix ms.
+    pub time_ms: u64,
     /// More, e.g. the reason of a refusal.
     pub note: String,
 }
@@ -156,7 +158,7 @@ impl Journal {
 }
 
 fn parse(line: &str) -> Option<Entry> {
-    let mut words = line.splitn(6, ' ');
+    let mut words = line.splitn(7, ' ');
     let mut next = || words.next();
     Some(Entry {
         what: next()?.to_owned(),
@@ -164,6 +166,7 @@ fn parse(line: &str) -> Option<Entry> {
         attempt: next()?.parse().ok()?,
         fence: next()?.parse().ok()?,
         pid: next()?.parse().ok()?,
+        time_ms: next()?.parse().ok()?,
         note: next().unwrap_or_default().to_owned(),
     })
 }

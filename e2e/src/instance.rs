@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     http::get,
-    process::{Process, binary},
+    process::Process,
     wait::{LIMIT, until},
 };
 
@@ -44,14 +44,17 @@ pub struct Instance {
     /// Its admin port.
     pub admin: u16,
     name: String,
+    program: PathBuf,
     variables: Vec<(String, String)>,
     log: PathBuf,
     process: Option<Process>,
 }
 
 impl Instance {
-    /// Starts the n-th process of a role on these ports (gRPC, admin), with these variables and its log in this folder.
-    pub(crate) fn new(
+    /// Starts the n-th process of a role with this program on these ports (gRPC, admin), with these variables and its log in this folder.
+    #[must_use]
+    pub fn new(
+        program: &Path,
         role: Role,
         number: usize,
         (port, admin): (u16, u16),
@@ -66,6 +69,7 @@ impl Instance {
             port,
             admin,
             name,
+            program: program.to_owned(),
             variables,
             log,
             process,
@@ -80,17 +84,21 @@ impl Instance {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// The role and its number.
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn is_running(&self) -> bool {
+    /// Whether it was started and not yet killed or waited for.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
         self.process.is_some()
     }
 
     /// Starts it, again if it ended.
     pub fn start(&mut self) {
-        let mut command = Command::new(binary("tidemill"));
+        let mut command = Command::new(&self.program);
         command.arg(self.role.to_string()).envs(self.variables.iter().cloned());
         self.process = Some(Process::spawn(&self.name, command, &self.log));
     }
@@ -131,6 +139,17 @@ impl Instance {
             self.name,
             self.log()
         );
+    }
+
+    /// From its next start on it is this program.
+    pub fn replace(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
+    }
+
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
     }
 
     /// Everything it has logged in all its lives.

@@ -45,7 +45,7 @@ pub use http::get;
 pub use instance::{Instance, Role};
 pub use json::{assignment_json, payload_json, task_error_json, task_json};
 pub use load::Load;
-pub use process::{Process, binary, signal};
+pub use process::{Process, binary, signal, signal_if_there};
 pub use proxy::Proxy;
 pub use tidemill_test_server::{TestServer, free_port};
 pub use wait::{LIMIT, until};

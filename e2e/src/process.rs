@@ -126,6 +126,12 @@ pub fn signal(name: &str, target: &str) {
     assert!(send(name, target), "kill -{name} {target} failed");
 }
 
+/// The same to a process that may have ended meanwhile. Answers whether it was there.
+#[must_use]
+pub fn signal_if_there(name: &str, target: &str) -> bool {
+    send(name, target)
+}
+
 fn send(name: &str, target: &str) -> bool {
     let shell = Command::new("sh")
         .args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target])

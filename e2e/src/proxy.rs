@@ -5,9 +5,13 @@
     reason = "what carries a test's bytes ends with the test"
 )]
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU16, AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -18,6 +22,7 @@ use tokio::{
     },
     sync::watch,
     task::{AbortHandle, JoinHandle},
+    time::{Instant, sleep_until},
 };
 
 /// Forwards every connection to one port until it is dropped.
@@ -31,6 +36,26 @@ pub struct Proxy {
     target: Arc<AtomicU16>,
     /// Whether bytes may pass: to the server, and to the client.
     gates: [watch::Sender<bool>; 2],
+    weather: Arc<Weather>,
+}
+
+/// What befalls the bytes on their way.
+#[derive(Debug, Default)]
+struct Weather {
+    /// In ms, each way.
+    latency: AtomicU64,
+    /// Connections whose next reply is lost.
+    swallow: AtomicUsize,
+}
+
+impl Weather {
+    /// Whether this reply is one of those to be lost.
+    fn takes_reply(&self) -> bool {
+        let taken = self
+            .swallow
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        taken.is_ok()
+    }
 }
 
 impl Proxy {
@@ -43,9 +68,16 @@ impl Proxy {
         let gates = [watch::Sender::new(true), watch::Sender::new(true)];
         let (connections, to) = (Arc::clone(&open), Arc::clone(&target));
         let ears = gates.each_ref().map(watch::Sender::subscribe);
+        let weather = Arc::new(Weather::default());
+        let of_all = Arc::clone(&weather);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let forward = tokio::spawn(forward(client, to.load(Ordering::Relaxed), ears.clone()));
+                let forward = tokio::spawn(forward(
+                    client,
+                    to.load(Ordering::Relaxed),
+                    ears.clone(),
+                    Arc::clone(&of_all),
+                ));
                 let mut open = connections.lock().expect("lock");
                 open.retain(|connection| !connection.is_finished());
                 open.push(forward.abort_handle());
@@ -58,7 +90,25 @@ impl Proxy {
             cuts: AtomicUsize::new(0),
             target,
             gates,
+            weather,
         }
+    }
+
+    /// Every byte takes this long, each way; what is sent in between goes on being sent.
+    pub fn delay(&self, latency: Duration) {
+        let ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        self.weather.latency.store(ms, Ordering::Relaxed);
+    }
+
+    /// The next so many replies are lost, and the connection of each is cut: the server did what it was asked, and nobody hears of it.
+    pub fn lose_replies(&self, count: usize) {
+        self.weather.swallow.store(count, Ordering::Relaxed);
+    }
+
+    /// How many replies are still to be lost.
+    #[must_use]
+    pub fn replies_to_lose(&self) -> usize {
+        self.weather.swallow.load(Ordering::Relaxed)
     }
 
     /// Cuts every open connection, whatever is on its way.
@@ -109,7 +159,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn forward(client: TcpStream, target: u16, [up, down]: [watch::Receiver<bool>; 2]) {
+async fn forward(client: TcpStream, target: u16, [up, down]: [watch::Receiver<bool>; 2], weather: Arc<Weather>) {
     // Nobody there: the client's connection is closed, as by a proxy whose backend is away.
     let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
         return;
@@ -118,25 +168,51 @@ async fn forward(client: TcpStream, target: u16, [up, down]: [watch::Receiver<bo
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let both = tokio::try_join!(pump(from_client, to_server, up), pump(from_server, to_client, down));
+    let to_server = pump(from_client, to_server, up, &weather, false);
+    let to_client = pump(from_server, to_client, down, &weather, true);
     // An error of one direction drops, and so closes, both connections.
-    drop(both);
+    drop(tokio::try_join!(to_server, to_client));
 }
 
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut gate: watch::Receiver<bool>,
+    weather: &Weather,
+    replies: bool,
 ) -> Result<(), std::io::Error> {
+    /// Bytes under way, with the time at which they arrive.
+    const UNDER_WAY: usize = 256;
     let mut buffer = vec![0; 16 * 1024];
+    let mut under_way: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
+    let mut ended = false;
     loop {
-        let read = from.read(&mut buffer).await?;
-        if gate.wait_for(|open| *open).await.is_err() {
-            return Ok(());
+        let arrival = under_way.front().map(|(at, _)| *at);
+        tokio::select! {
+            read = from.read(&mut buffer), if !ended && under_way.len() < UNDER_WAY => {
+                let read = read?;
+                if gate.wait_for(|open| *open).await.is_err() {
+                    return Ok(());
+                }
+                if replies && read > 0 && weather.takes_reply() {
+                    return Err(std::io::ErrorKind::ConnectionReset.into());
+                }
+                ended = read == 0;
+                let latency = Duration::from_millis(weather.latency.load(Ordering::Relaxed));
+                if latency.is_zero() && under_way.is_empty() {
+                    to.write_all(&buffer[..read]).await?;
+                } else if read > 0 {
+                    under_way.push_back((Instant::now() + latency, buffer[..read].to_vec()));
+                }
+            }
+            () = sleep_until(arrival.unwrap_or_else(Instant::now)), if arrival.is_some() => {
+                if let Some((_, bytes)) = under_way.pop_front() {
+                    to.write_all(&bytes).await?;
+                }
+            }
         }
-        if read == 0 {
+        if ended && under_way.is_empty() {
             return to.shutdown().await;
         }
-        to.write_all(&buffer[..read]).await?;
     }
 }

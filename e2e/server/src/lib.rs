@@ -31,6 +31,7 @@ pub struct TestServer {
     port: u16,
     directory: TempDir,
     settings: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -44,6 +45,12 @@ impl TestServer {
     /// Starts one with settings that replace or add to the usual ones.
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(settings, &[])
+    }
+
+    /// The same, with variables in the server's environment.
+    #[must_use]
+    pub fn start_in(settings: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("tidemill-server-")
             .tempdir()
@@ -65,6 +72,10 @@ impl TestServer {
             port: free_port(),
             directory,
             settings: all,
+            variables: variables
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
             child: None,
         };
         server.resume();
@@ -95,6 +106,15 @@ impl TestServer {
         self.directory.path()
     }
 
+    /// Whether the process is there.
+    pub fn is_running(&mut self) -> bool {
+        let ended = self
+            .child
+            .as_mut()
+            .map(|child| child.try_wait().ok().flatten().is_some());
+        ended == Some(false)
+    }
+
     /// `kill -9`. Data stays.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -123,6 +143,7 @@ impl TestServer {
             .expect("the server's log is opened");
         let child = Command::new(binary())
             .arg(&config)
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("log"))
             .stderr(log)

@@ -38,7 +38,7 @@ impl StoreError {
             // Refused before the script ran.
             Some(
                 "LOADING" | "READONLY" | "MISCONF" | "NOREPLICAS" | "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "NOAUTH"
-                | "NOPERM",
+                | "NOPERM" | "EXECABORT" | "NOSCRIPT",
             ) => {
                 return Self::Unavailable(error.to_string());
             }

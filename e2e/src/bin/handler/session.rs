@@ -200,6 +200,7 @@ impl<'a> Handler<'a> {
             let _ = send.send(message);
         }
         if let Some(held) = self.held.get_mut(&token).filter(|held| held.settle.is_none()) {
+            self.journal.write("settle", &held.assignment, kinds::name(&settle));
             held.settle = Some(settle.clone());
             let _ = send.send(settle);
         }
@@ -215,6 +216,7 @@ impl<'a> Handler<'a> {
                 draining: false,
             };
             let settle = held.settle.insert(request(Message::Release(release))).clone();
+            self.journal.write("settle", &held.assignment, "release");
             let _ = send.send(settle);
         }
     }
@@ -272,6 +274,7 @@ impl<'a> Handler<'a> {
                 draining: true,
             };
             let settle = held.settle.insert(request(Message::Release(release))).clone();
+            self.journal.write("settle", &held.assignment, "release");
             let _ = send.send(settle);
         }
         // Looks again later, should there be anything.
