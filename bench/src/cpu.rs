@@ -26,7 +26,10 @@ impl Clocks {
     }
 
     pub(crate) fn until(&self, later: &Self) -> Used {
-        let used = self.micros.iter().map(|(name, before)| (*name, later.micros[name] - before));
+        let used = self
+            .micros
+            .iter()
+            .map(|(name, before)| (*name, later.micros[name] - before));
         Used {
             seconds: later.at.duration_since(self.at).as_secs_f64(),
             micros: used.collect(),
@@ -60,7 +63,10 @@ fn cpu_micros(pid: u32) -> f64 {
     // The name, in parentheses, may hold anything.
     let (_, fields) = stat.rsplit_once(") ").expect("/proc/PID/stat");
     let field = |number: usize| -> f64 {
-        let text = fields.split_ascii_whitespace().nth(number - 3).expect("a field of /proc/PID/stat");
+        let text = fields
+            .split_ascii_whitespace()
+            .nth(number - 3)
+            .expect("a field of /proc/PID/stat");
         text.parse().expect("a number")
     };
     (field(14) + field(15)) * 1e6 / rustix::param::clock_ticks_per_second() as f64
@@ -69,7 +75,10 @@ fn cpu_micros(pid: u32) -> f64 {
 /// Resident memory of a process in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("/proc/PID/status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("VmRSS");
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("kB");
     kib * 1024
 }
@@ -78,7 +87,9 @@ pub(crate) fn resident_bytes(pid: u32) -> u64 {
 pub(crate) fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find(|line| line.starts_with("model name"));
-    let model = model.and_then(|line| line.split_once(": ")).map_or("unknown CPU", |(_, name)| name);
+    let model = model
+        .and_then(|line| line.split_once(": "))
+        .map_or("unknown CPU", |(_, name)| name);
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib: u64 = memory
         .lines()

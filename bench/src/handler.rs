@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use bytes::Bytes;
 use tidemill_proto::v1::{
     self, WorkRequest, work_request::Message, work_response, worker_service_client::WorkerServiceClient,
 };
@@ -16,7 +15,7 @@ use tonic::transport::Channel;
 use crate::{
     args::HandlerArgs,
     gate,
-    load::{KIND, connect},
+    load::{Inputs, KIND, connect},
 };
 
 /// What all streams of a handler share.
@@ -79,21 +78,29 @@ pub(crate) async fn serve(channel: Channel, work: Arc<Work>, credits: i32) {
         name: "bench".into(),
         ..Default::default()
     }));
-    let mut stream = client.work(UnboundedReceiverStream::new(receiver)).await.expect("a stream").into_inner();
-    let output = v1::Payload {
-        content: Some(v1::payload::Content::Data(Bytes::from(vec![8; 100]))),
-        ..Default::default()
-    };
-    let complete = |lease_token| {
+    let mut stream = client
+        .work(UnboundedReceiverStream::new(receiver))
+        .await
+        .expect("a stream")
+        .into_inner();
+    let mut outputs = Inputs::new();
+    let mut complete = |lease_token| {
         Message::Complete(v1::CompleteTaskRequest {
             lease_token,
-            output: Some(output.clone()),
+            output: Some(v1::Payload {
+                content: Some(v1::payload::Content::Data(outputs.next())),
+                ..Default::default()
+            }),
         })
     };
     let mut kept = Vec::new();
     loop {
         let let_go = async {
-            if kept.is_empty() { std::future::pending().await } else { work.let_go.notified().await }
+            if kept.is_empty() {
+                std::future::pending().await
+            } else {
+                work.let_go.notified().await
+            }
         };
         let message = tokio::select! {
             message = stream.next() => message,
@@ -105,7 +112,10 @@ pub(crate) async fn serve(channel: Channel, work: Arc<Work>, credits: i32) {
         let message = message.expect("the stream goes on").expect("no error");
         match message.message.expect("a message") {
             work_response::Message::Assignments(assignments) if work.hold == 0 => {
-                assignments.assignments.into_iter().for_each(|one| send(complete(one.lease_token)));
+                assignments
+                    .assignments
+                    .into_iter()
+                    .for_each(|one| send(complete(one.lease_token)));
             }
             work_response::Message::Assignments(assignments) => {
                 let held = work.held.fetch_add(assignments.assignments.len(), Ordering::Relaxed);

@@ -13,7 +13,10 @@
     clippy::panic,
     reason = "a measurement that cannot be made must stop loudly"
 )]
-#![expect(clippy::disallowed_methods, reason = "a load client and a handler process spawn what they like, as clients do")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a load client and a handler process spawn what they like, as clients do"
+)]
 
 mod args;
 mod child;

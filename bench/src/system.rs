@@ -94,7 +94,10 @@ impl System {
     }
 
     fn role(&self, name: &str) -> &Role {
-        self.roles.iter().find(|role| role.name == name).expect("a role of the system")
+        self.roles
+            .iter()
+            .find(|role| role.name == name)
+            .expect("a role of the system")
     }
 
     /// Starts a handler process.
@@ -126,11 +129,7 @@ impl System {
     }
 
     /// Runs a load client that is ready, with a handler process beside it if there is one. Answers its report and what all have used.
-    pub(crate) fn measure<T: serde::de::DeserializeOwned>(
-        &self,
-        load: &mut Part,
-        handler: Option<&Part>,
-    ) -> (T, Used) {
+    pub(crate) fn measure<T: serde::de::DeserializeOwned>(&self, load: &mut Part, handler: Option<&Part>) -> (T, Used) {
         let clocks = |load: &Part| {
             let mut parts = vec![("client", load)];
             parts.extend(handler.map(|handler| ("handler", handler)));
@@ -147,7 +146,10 @@ impl System {
         let client = redis::Client::open(self.server.url()).expect("an address");
         let mut connection = client.get_connection().expect("a connection");
         let info: String = redis::cmd("INFO").arg(section).query(&mut connection).expect("INFO");
-        let line = info.lines().find_map(|line| line.strip_prefix(field)).expect("a field of INFO");
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix(field))
+            .expect("a field of INFO");
         line.trim_start_matches(':').trim().parse().expect("a number")
     }
 
@@ -169,7 +171,9 @@ impl System {
             }
         }
         let said = String::from_utf8_lossy(&said);
-        said.lines().filter(|line| line.contains(" [") && !line.contains(" lua] ")).count()
+        said.lines()
+            .filter(|line| line.contains(" [") && !line.contains(" lua] "))
+            .count()
     }
 
     /// Waits until so many tasks have finished, looking seldom.
@@ -191,7 +195,11 @@ impl System {
         let client = redis::Client::open(self.server.url()).expect("an address");
         let mut connection = client.get_connection().expect("a connection");
         let info: String = redis::cmd("INFO").arg("server").query(&mut connection).expect("INFO");
-        let of = |field: &str| info.lines().find_map(|line| line.strip_prefix(field)).map(str::to_owned);
+        let of = |field: &str| {
+            info.lines()
+                .find_map(|line| line.strip_prefix(field))
+                .map(str::to_owned)
+        };
         of("valkey_version:").map_or_else(
             || format!("Redis {}", of("redis_version:").unwrap_or_default()),
             |version| format!("Valkey {version}"),

@@ -92,7 +92,11 @@ impl Figure {
             Verdict::Missed => "MISSED",
             Verdict::Context => "",
         };
-        let ratio = if self.floor.is_empty() { String::new() } else { short(self.value) };
+        let ratio = if self.floor.is_empty() {
+            String::new()
+        } else {
+            short(self.value)
+        };
         [
             self.row.to_owned(),
             self.figure.clone(),
@@ -139,7 +143,10 @@ pub(crate) fn markdown(figures: &[Figure]) -> String {
     };
     let widths: [usize; 8] = std::array::from_fn(width);
     let line = |cells: [&str; 8]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!(" {cell:<width$} "));
+        let padded = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!(" {cell:<width$} "));
         format!("|{}|\n", padded.collect::<Vec<_>>().join("|"))
     };
     let mut text = line(HEAD);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redis::{Client, Script, aio::MultiplexedConnection};
 
-use crate::{args::RedisArgs, gate};
+use crate::{args::RedisArgs, gate, load::Inputs};
 
 const BATCH: usize = 64;
 const IN_FLIGHT: usize = 4;
@@ -63,10 +63,9 @@ fn ids(batch: usize) -> impl Iterator<Item = [u8; 16]> {
 
 impl Scripts {
     fn pairs<'a>(script: &'a Script, key: &str, batch: usize) -> redis::ScriptInvocation<'a> {
-        let value = [7_u8; 100];
-        let mut call = script.key(key);
+        let (mut values, mut call) = (Inputs::new(), script.key(key));
         for id in ids(batch) {
-            call.arg(id.as_slice()).arg(value.as_slice());
+            call.arg(id.as_slice()).arg(values.next().as_ref());
         }
         call
     }
@@ -103,7 +102,10 @@ async fn run_phase(connection: &MultiplexedConnection, scripts: &Arc<Scripts>, p
         let (mut connection, scripts) = (connection.clone(), Arc::clone(scripts));
         lanes.spawn(async move {
             for batch in (lane..batches).step_by(IN_FLIGHT) {
-                let _: redis::Value = phase(&scripts, batch).invoke_async(&mut connection).await.expect("an answer");
+                let _: redis::Value = phase(&scripts, batch)
+                    .invoke_async(&mut connection)
+                    .await
+                    .expect("an answer");
             }
         });
     }

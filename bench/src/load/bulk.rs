@@ -1,11 +1,6 @@
 //! Loops of BatchEnqueue; each waits for all results of its batch, which come over one WatchResults stream for all loops.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    rc::Rc,
-    time::Instant,
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Instant};
 
 use tidemill_proto::v1::{WatchResultsRequest, WatchTarget, task_event::Event, watch_results_response::Item};
 use tokio::{
@@ -15,7 +10,7 @@ use tokio::{
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Streaming;
 
-use super::{BATCH, Clients, Latency, Report, WARM_UP, input};
+use super::{BATCH, Clients, Inputs, Latency, Report, WARM_UP};
 use crate::{args::Target, gate};
 
 /// What is waited for.
@@ -35,7 +30,10 @@ pub(crate) async fn run(target: Target, loops: usize) {
 async fn run_here(target: Target, loops: usize) {
     let mut clients = Clients::connect(&target).await;
     let (watch, watches) = mpsc::unbounded_channel();
-    let events = clients.results.watch_results(UnboundedReceiverStream::new(watches)).await;
+    let events = clients
+        .results
+        .watch_results(UnboundedReceiverStream::new(watches))
+        .await;
     let waiting = Rc::new(Waiting {
         left: RefCell::new(vec![0; loops]),
         done: (0..loops).map(|_| Notify::new()).collect(),
@@ -65,12 +63,15 @@ async fn batches(
     for own in 0..loops {
         let (mut clients, watch, waiting) = (clients.clone(), watch.clone(), Rc::clone(waiting));
         running.push(tokio::task::spawn_local(async move {
-            let (input, mut times) = (input(), Vec::new());
+            let (mut inputs, mut times) = (Inputs::new(), Vec::new());
             for _ in 0..tasks.div_ceil(loops * BATCH) {
                 let begun = Instant::now();
-                let ids = clients.enqueue_batch(&input, BATCH).await;
+                let ids = clients.enqueue_batch(&mut inputs, BATCH).await;
                 waiting.left.borrow_mut()[own] = ids.len();
-                waiting.owners.borrow_mut().extend(ids.iter().map(|id| (id.clone(), own)));
+                waiting
+                    .owners
+                    .borrow_mut()
+                    .extend(ids.iter().map(|id| (id.clone(), own)));
                 let add = ids.into_iter().map(|task_id| WatchTarget {
                     task_id,
                     after_sequence: 0,
@@ -97,7 +98,11 @@ async fn listen(mut events: Streaming<tidemill_proto::v1::WatchResultsResponse>,
     while let Some(message) = events.message().await.expect("the watch goes on") {
         match message.item {
             Some(Item::Event(event)) if matches!(event.event, Some(Event::Result(_))) => {
-                let owner = waiting.owners.borrow_mut().remove(&message.task_id).expect("a task of ours");
+                let owner = waiting
+                    .owners
+                    .borrow_mut()
+                    .remove(&message.task_id)
+                    .expect("a task of ours");
                 let left = &mut waiting.left.borrow_mut()[owner];
                 *left -= 1;
                 if *left == 0 {

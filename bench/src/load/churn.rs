@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::{BATCH, Clients, Latency, Report, WARM_UP, connect, input};
+use super::{BATCH, Clients, Inputs, Latency, Report, WARM_UP, connect};
 use crate::{
     args::Target,
     gate,
@@ -39,7 +39,6 @@ pub(crate) async fn run(target: Target) {
 
 /// One batch in for each batch that was settled, until `tasks` more are settled.
 async fn produce(clients: &Clients, work: &Arc<Work>, tasks: usize) {
-    let input = input();
     let first = work.settled.load(Ordering::Relaxed);
     let mut put = first;
     let mut running = tokio::task::JoinSet::new();
@@ -51,8 +50,8 @@ async fn produce(clients: &Clients, work: &Arc<Work>, tasks: usize) {
         }
         while put + BATCH <= settled {
             put += BATCH;
-            let (mut clients, input) = (clients.clone(), input.clone());
-            running.spawn(async move { clients.enqueue_batch(&input, BATCH).await.len() });
+            let mut clients = clients.clone();
+            running.spawn(async move { clients.enqueue_batch(&mut Inputs::new(), BATCH).await.len() });
         }
         while running.try_join_next().is_some() {}
         work.progress.notified().await;

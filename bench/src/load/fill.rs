@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{BATCH, Clients, Latency, Report, input};
+use super::{BATCH, Clients, Inputs, Latency, Report};
 use crate::{args::Target, gate};
 
 const IN_FLIGHT: usize = 4;
@@ -27,10 +27,10 @@ pub(crate) async fn fill(clients: &Clients, tasks: usize) -> Vec<String> {
         let mut clients = clients.clone();
         let mut left = tasks / IN_FLIGHT + usize::from(own < tasks % IN_FLIGHT);
         running.spawn(async move {
-            let (input, mut ids) = (input(), Vec::with_capacity(left));
+            let (mut inputs, mut ids) = (Inputs::new(), Vec::with_capacity(left));
             while left > 0 {
                 let size = left.min(BATCH);
-                ids.extend(clients.enqueue_batch(&input, size).await);
+                ids.extend(clients.enqueue_batch(&mut inputs, size).await);
                 left -= size;
             }
             ids

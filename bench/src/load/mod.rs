@@ -8,7 +8,10 @@ mod paced;
 mod streams;
 mod unary;
 
-use std::time::{Duration, Instant};
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -66,20 +69,49 @@ pub(crate) async fn connect(url: &str) -> Channel {
 }
 
 /// A task with 100 bytes of input.
-pub(crate) fn task(input: &Bytes) -> EnqueueRequest {
+pub(crate) fn task(input: Bytes) -> EnqueueRequest {
     EnqueueRequest {
         kind: KIND.into(),
         payload: Some(v1::Payload {
-            content: Some(v1::payload::Content::Data(input.clone())),
+            content: Some(v1::payload::Content::Data(input)),
             ..Default::default()
         }),
         ..Default::default()
     }
 }
 
-/// 100 bytes.
-pub(crate) fn input() -> Bytes {
-    Bytes::from(vec![7; 100])
+/// 100 bytes, other ones for each task: alike ones would be kept once by Lua, whose table of strings then hides or shows costs that
+/// no real load has.
+pub(crate) struct Inputs {
+    bytes: Bytes,
+    next: usize,
+}
+
+impl Inputs {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: random_bytes(8 << 10),
+            next: 0,
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Bytes {
+        let at = self.next % (self.bytes.len() - 100);
+        self.next += 37;
+        self.bytes.slice(at..at + 100)
+    }
+}
+
+/// So many bytes of noise (xorshift, seeded by the hasher of the standard library).
+pub(crate) fn random_bytes(count: usize) -> Bytes {
+    let mut state = RandomState::new().build_hasher().finish() | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..count).map(|_| next()).collect()
 }
 
 /// The two clients of one connection each.
@@ -98,8 +130,8 @@ impl Clients {
     }
 
     /// Puts so many tasks in and answers their ids.
-    pub(crate) async fn enqueue_batch(&mut self, input: &Bytes, tasks: usize) -> Vec<String> {
-        let requests = vec![task(input); tasks];
+    pub(crate) async fn enqueue_batch(&mut self, inputs: &mut Inputs, tasks: usize) -> Vec<String> {
+        let requests = (0..tasks).map(|_| task(inputs.next())).collect();
         let answer = self.gateway.batch_enqueue(BatchEnqueueRequest { requests }).await;
         let outcomes = answer.expect("a batch is taken").into_inner().outcomes;
         let ids = outcomes.into_iter().map(|outcome| match outcome.outcome {
@@ -110,8 +142,13 @@ impl Clients {
     }
 
     /// One task, from the call to its result on a watch of its own.
-    pub(crate) async fn one(&mut self, input: &Bytes) {
-        let answer = self.gateway.enqueue(task(input)).await.expect("a task is taken").into_inner();
+    pub(crate) async fn one(&mut self, input: Bytes) {
+        let answer = self
+            .gateway
+            .enqueue(task(input))
+            .await
+            .expect("a task is taken")
+            .into_inner();
         let watch = WatchResultRequest {
             task_id: answer.task_id,
             after_sequence: 0,

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Clients, Latency, Report, input};
+use super::{Clients, Inputs, Latency, Report};
 use crate::{args::Target, gate};
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -42,11 +42,11 @@ async fn pace(clients: &Clients, rate: u32, tasks: usize) -> Vec<Duration> {
     });
     let mut running = tokio::task::JoinSet::new();
     let mut times = Vec::with_capacity(tasks);
-    let input = input();
+    let mut inputs = Inputs::new();
     while let Some(at) = due.recv().await {
-        let (mut clients, input) = (clients.clone(), input.clone());
+        let (mut clients, input) = (clients.clone(), inputs.next());
         running.spawn(async move {
-            clients.one(&input).await;
+            clients.one(input).await;
             at.elapsed()
         });
         while let Some(ended) = running.try_join_next() {

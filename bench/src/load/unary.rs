@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Clients, Latency, Report, input};
+use super::{Clients, Inputs, Latency, Report};
 use crate::{args::Target, gate};
 
 pub(crate) async fn run(target: Target, in_flight: usize, connections: usize) {
@@ -27,10 +27,10 @@ async fn loops(clients: &[Clients], in_flight: usize, tasks: usize) -> Vec<Durat
     for own in 0..in_flight {
         let mut clients = clients[own % clients.len()].clone();
         running.spawn(async move {
-            let (input, mut times) = (input(), Vec::new());
+            let (mut inputs, mut times) = (Inputs::new(), Vec::new());
             for _ in 0..tasks.div_ceil(in_flight) {
                 let begun = Instant::now();
-                clients.one(&input).await;
+                clients.one(inputs.next()).await;
                 times.push(begun.elapsed());
             }
             times

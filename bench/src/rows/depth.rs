@@ -14,9 +14,14 @@ pub(crate) fn rows(rig: &Rig<'_>) -> Vec<Figure> {
     let shallow_cost = redis_cost(rig, SHALLOW);
     let deep_cost = redis_cost(rig, deep);
     vec![
-        Figure::new("Redis for a task, a million queued", deep_cost, "µs", Some((shallow_cost, "a thousand queued")))
-            .against(AtMost(1.2), AtMost(1.05))
-            .note(format!("{deep} against {SHALLOW} queued, no watch")),
+        Figure::new(
+            "Redis for a task, a million queued",
+            deep_cost,
+            "µs",
+            Some((shallow_cost, "a thousand queued")),
+        )
+        .against(AtMost(1.2), AtMost(1.05))
+        .note(format!("{deep} against {SHALLOW} queued, no watch")),
     ]
 }
 

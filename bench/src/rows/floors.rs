@@ -34,7 +34,11 @@ pub(crate) fn measure(rig: &Rig<'_>) -> Floors {
 
 fn echo(calls: usize) -> f64 {
     let mut server = Part::start_unready(&["echo-server".to_owned()]);
-    let arguments = ["echo-client".to_owned(), format!("--url={}", server.line()), format!("--calls={calls}")];
+    let arguments = [
+        "echo-client".to_owned(),
+        format!("--url={}", server.line()),
+        format!("--calls={calls}"),
+    ];
     let mut client = Part::start(&arguments);
     let clocks = |client: &Part| Clocks::read(&[("server", server.pid()), ("client", client.pid())]);
     let before = clocks(&client);
@@ -45,7 +49,11 @@ fn echo(calls: usize) -> f64 {
 
 fn script(tasks: usize) -> f64 {
     let server = server(Mode::Fast);
-    let arguments = ["redis-floor".to_owned(), format!("--redis={}", server.url()), format!("--tasks={tasks}")];
+    let arguments = [
+        "redis-floor".to_owned(),
+        format!("--redis={}", server.url()),
+        format!("--tasks={tasks}"),
+    ];
     let mut client = Part::start(&arguments);
     let clocks = || Clocks::read(&[("redis", server.pid())]);
     let before = clocks();

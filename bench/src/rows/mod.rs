@@ -47,7 +47,8 @@ pub(crate) fn run(args: &RigArgs) {
     let mut figures = Vec::new();
     let mut add = |new: Vec<Figure>| {
         // Whoever waits sees that it goes on.
-        new.iter().for_each(|figure| eprintln!("bench: {}: {} {}", figure.row, figure.figure, figure.note));
+        new.iter()
+            .for_each(|figure| eprintln!("bench: {}: {} {}", figure.row, figure.figure, figure.note));
         figures.extend(new);
     };
     let throughput = [Row::Bulk, Row::Strict, Row::Unary].into_iter().any(wanted);

@@ -14,7 +14,8 @@ const CONNECTIONS: usize = 100;
 
 pub(crate) fn rows(rig: &Rig<'_>) -> Vec<Figure> {
     let mut figures = vec![
-        Figure::new("idle watch stream, as built", each(rig, rig.binary), "KiB", None).against(AtMost(8.0), AtMost(6.0)),
+        Figure::new("idle watch stream, as built", each(rig, rig.binary), "KiB", None)
+            .against(AtMost(8.0), AtMost(6.0)),
     ];
     if let Some(other) = rig.other_binary {
         figures.push(

@@ -66,9 +66,14 @@ pub(crate) fn rows(rig: &Rig<'_>, floors: &Floors, wanted: &impl Fn(Row) -> bool
         if wanted(Row::Strict) {
             let (strict, used) = bulk(rig, Mode::Strict);
             figures.push(
-                Figure::new("bulk `strict`: tasks a second", rate(&strict), "/s", Some((rate(&fast), "`fast`")))
-                    .against(AtLeast(0.65), AtLeast(0.8))
-                    .note(note(&strict, &used)),
+                Figure::new(
+                    "bulk `strict`: tasks a second",
+                    rate(&strict),
+                    "/s",
+                    Some((rate(&fast), "`fast`")),
+                )
+                .against(AtLeast(0.65), AtLeast(0.8))
+                .note(note(&strict, &used)),
             );
         }
     }
@@ -103,7 +108,13 @@ pub(crate) fn latency(rig: &Rig<'_>) -> Vec<Figure> {
 
 /// 5,000 tasks a second, one by one.
 pub(crate) fn paced(rig: &Rig<'_>) -> Vec<Figure> {
-    let (report, used) = run(rig, Mode::Fast, "paced", rig.tasks(100_000), &[format!("--rate={RATE}")]);
+    let (report, used) = run(
+        rig,
+        Mode::Fast,
+        "paced",
+        rig.tasks(100_000),
+        &[format!("--rate={RATE}")],
+    );
     vec![
         Figure::new("5,000/s evenly `fast`: p50", report.latency.p50, "ms", None)
             .against(AtMost(1.0), AtMost(1.0))

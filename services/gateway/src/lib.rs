@@ -16,6 +16,7 @@ mod clock;
 mod config;
 mod depth;
 mod enqueue;
+mod entropy;
 mod error;
 mod labels;
 mod list_tasks;

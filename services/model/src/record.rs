@@ -172,7 +172,11 @@ pub struct StateEvent {
 }
 
 impl StateEvent {
-    fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+    /// Reads the [`EVENT_BYTES`] of an event.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let bytes: &[u8; EVENT_BYTES] = bytes
+            .try_into()
+            .map_err(|_| RecordError::Damaged("length of an event"))?;
         Ok(Self {
             sequence: u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
             state: TaskState::from_number(bytes[4]).ok_or(RecordError::Damaged("unknown state in an event"))?,

@@ -6,19 +6,20 @@
 -- Replies, one for each lease: {id, done, state, due ms or 0} | {id, lost}
 local now = time_ms()
 local replies = {}
+prefetch_entries(3, 6)
 for at = 3, #ARGV, 6 do
   local id, fence, nonce, permanent, delay, outcome = unpack(ARGV, at, at + 5)
   local t, reply = owned(id, fence, nonce, SETTLED_FAIL)
   if t then
-    t.settled = SETTLED_FAIL
-    t.failures = t.failures + 1
+    t[SETTLED] = SETTLED_FAIL
+    t[FAILURES] = t[FAILURES] + 1
     local stopped = stop_state(t)
     if stopped then
       advance(t, stopped, FINISHED, now, { outcome })
-    elseif permanent == '1' or t.failures + t.crashes >= t.max_attempts then
+    elseif permanent == '1' or t[FAILURES] + t[CRASHES] >= t[MAX_ATTEMPTS] then
       advance(t, FAILED, FINISHED, now, outcome)
     else
-      t.deadline = now + tonumber(delay)
+      t[DEADLINE] = now + tonumber(delay)
       advance(t, SCHEDULED, RETRY, now, outcome)
     end
     reply = done(t)

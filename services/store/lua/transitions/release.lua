@@ -6,19 +6,20 @@
 -- Replies, one for each lease: {id, done, state, 0} | {id, lost}
 local now = time_ms()
 local replies = {}
+prefetch_entries(4, 4)
 for at = 4, #ARGV, 4 do
   local id, fence, nonce, mode = unpack(ARGV, at, at + 3)
   local t, reply = owned(id, fence, nonce, SETTLED_RELEASE)
   if t then
-    t.settled = SETTLED_RELEASE
+    t[SETTLED] = SETTLED_RELEASE
     local stopped = stop_state(t)
     if stopped then
       advance(t, stopped, FINISHED, now)
-    elseif mode == 'counted' and t.releases >= rules.release_limit then
+    elseif mode == 'counted' and t[RELEASES] >= rules.release_limit then
       advance(t, FAILED, FINISHED, now, ARGV[3])
     else
-      if mode == 'counted' then t.releases = t.releases + 1 end
-      t.deadline, t.run_ms = 0, 0
+      if mode == 'counted' then t[RELEASES] = t[RELEASES] + 1 end
+      t[DEADLINE], t[RUN_MS] = 0, 0
       advance(t, QUEUED, RELEASED, now, nil, true)
     end
     reply = done(t)
