@@ -16,25 +16,25 @@ local function write(t, cause, now, outcome)
   if type(outcome) == 'string' then
     after = outcome
   else
-    if events_end < #bytes then after = string.sub(bytes, events_end + 1) end
+    if events_end < #bytes then after = sub(bytes, events_end + 1) end
     if outcome then after = after .. outcome[1] end
   end
-  local before = string.sub(bytes, HEADER + 1, events_end)
+  local before = sub(bytes, HEADER + 1, events_end)
   if t.cut then
-    before = string.sub(bytes, HEADER + 1, body_end - t.cut) .. string.sub(bytes, body_end + 1, events_end)
+    before = sub(bytes, HEADER + 1, body_end - t.cut) .. sub(bytes, body_end + 1, events_end)
     t[BODY_LEN] = t[BODY_LEN] - t.cut
   end
   t[VERSION], t[SEQUENCE] = t[VERSION] + 1, t[SEQUENCE] + 1
-  local event = struct.pack('>I4BBBI6', t[SEQUENCE], t[STATE], cause, attempt, now)
+  local event = pack('>I4BBBI6', t[SEQUENCE], t[STATE], cause, attempt, now)
   t[BYTES] = header_bytes(t) .. before .. event .. after
-  store(t[ID], t[BYTES])
+  store(t[KEY], t[BYTES])
   hint_event(t, event)
 end
 
 -- Writes a changed header; no event, so nobody needs to know.
 local function rewrite(t)
-  t[BYTES] = header_bytes(t) .. string.sub(t[BYTES], HEADER + 1)
-  store(t[ID], t[BYTES])
+  t[BYTES] = header_bytes(t) .. sub(t[BYTES], HEADER + 1)
+  store(t[KEY], t[BYTES])
 end
 
 -- What the bytes counter of the queue counts: header and body, which do not change while the task is unfinished.

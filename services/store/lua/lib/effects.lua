@@ -17,10 +17,10 @@ local function write_records()
   unwritten, unwritten_bytes = {}, 0
 end
 
--- Remembers that the record with this id is to have these bytes.
-local function store(id, bytes)
-  unwritten[#unwritten + 1] = task_key(id)
-  unwritten[#unwritten + 1] = bytes
+-- Remembers that the record under this key is to have these bytes.
+local function store(key, bytes)
+  local count = #unwritten
+  unwritten[count + 1], unwritten[count + 2] = key, bytes
   unwritten_bytes = unwritten_bytes + #bytes
   if unwritten_bytes > MAX_UNWRITTEN then write_records() end
 end
@@ -46,8 +46,8 @@ local function add(index, score, id)
     list = {}
     added[index] = list
   end
-  list[#list + 1] = decimal(score)
-  list[#list + 1] = id
+  local count = #list
+  list[count + 1], list[count + 2] = decimal(score), id
 end
 
 local function remove(index, id)
@@ -62,12 +62,12 @@ end
 -- The task has a new state event: watchers that have all before it need not read it.
 local function hint_event(t, event)
   local events = hinted.events
-  events[#events + 1] = t[ID]
-  events[#events + 1] = event
+  local count = #events
+  events[count + 1], events[count + 2] = t[ID], event
 end
 
 -- Its log has a new entry.
-local function hint_logged(t) hinted.logged[#hinted.logged + 1] = t[ID] .. struct.pack('>I4', t[SEQUENCE]) end
+local function hint_logged(t) hinted.logged[#hinted.logged + 1] = t[ID] .. pack('>I4', t[SEQUENCE]) end
 
 -- Maintenance sleeps at most 10 s, so only a deadline sooner than that, and sooner than all others of its index, is worth a word.
 local function hint_deadline(index, deadline, now)

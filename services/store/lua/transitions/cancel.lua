@@ -8,7 +8,7 @@ local replies = {}
 for at = 3, #ARGV, 3 do
   local id, namespace, outcome = unpack(ARGV, at, at + 2)
   local t = load(id)
-  if not t or string.sub(t[LINE], 1, #namespace + 1) ~= namespace .. '/' then
+  if not t or sub(t[LINE], 1, #namespace + 1) ~= namespace .. '/' then
     replies[#replies + 1] = { id, 'missing' }
   else
     if t[STATE] < RUNNING then

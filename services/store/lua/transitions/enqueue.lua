@@ -51,8 +51,8 @@ end
 
 -- The stored bytes: what the caller made, with state, version and sequence 1, deadline or ready number, and the first event.
 local function first_bytes(bytes, state, deadline, mark)
-  return struct.pack('>BB', 1, state) .. string.sub(bytes, 3, 4) .. '\0\0\0\1\0\0\0\1' .. string.sub(bytes, 13, 40)
-    .. struct.pack('>I6I6', deadline, mark) .. string.sub(bytes, 53) .. struct.pack('>I4BBBI6', 1, state, ENQUEUED, 0, now)
+  return pack('>BB', 1, state) .. sub(bytes, 3, 4) .. '\0\0\0\1\0\0\0\1' .. sub(bytes, 13, 40)
+    .. pack('>I6I6', deadline, mark) .. sub(bytes, 53) .. pack('>I4BBBI6', 1, state, ENQUEUED, 0, now)
 end
 
 local function insert(id, bytes, lane, start, l)
@@ -66,7 +66,7 @@ local function insert(id, bytes, lane, start, l)
     push_tail(lane, string.byte(bytes, 4), id)
     bytes = first_bytes(bytes, state, 0, mark)
   end
-  store(id, bytes)
+  store(task_key(id), bytes)
   made[id] = true
   lane.change[state] = lane.change[state] + 1
   lane.bytes = lane.bytes + #bytes - EVENT

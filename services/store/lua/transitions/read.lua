@@ -25,7 +25,7 @@ prefetch(ids)
 for at = 2, #ARGV, 5 do
   local id, namespace, whole, cursor, most = unpack(ARGV, at, at + 4)
   local t = load(id)
-  if not t or string.sub(t[LINE], 1, #namespace + 1) ~= namespace .. '/' then
+  if not t or sub(t[LINE], 1, #namespace + 1) ~= namespace .. '/' then
     replies[#replies + 1] = { id, 'missing' }
   else
     local reply = { id, 'found', whole == '1' and t[BYTES] or without_body(t), 0 }

@@ -31,9 +31,10 @@ local function trim(log, total)
 end
 
 local function report(id, fence, nonce, type, payload)
-  local bytes = redis.call('GETRANGE', task_key(id), 0, HEADER - 1)
+  local key = task_key(id)
+  local bytes = redis.call('GETRANGE', key, 0, HEADER - 1)
   if #bytes < HEADER then return { id, 'lost' } end
-  local t = parse_header(id, bytes)
+  local t = parse_header(key, id, bytes)
   if t[STATE] ~= RUNNING or t[FENCE] ~= tonumber(fence) or t[NONCE] ~= nonce then return { id, 'lost' } end
   local log = log_key(id)
   local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
@@ -42,7 +43,7 @@ local function report(id, fence, nonce, type, payload)
   redis.call('XADD', log, t[SEQUENCE] .. '-0', 'e', struct.pack(ENTRY, attempt_of(t), now, tonumber(type), total) .. payload)
   t[FLAGS] = bit.bor(t[FLAGS], F_LOG)
   t[FIRST_KEPT] = trim(log, total) or t[FIRST_KEPT]
-  redis.call('SETRANGE', task_key(id), 0, header_bytes(t))
+  redis.call('SETRANGE', key, 0, header_bytes(t))
   hint_logged(t)
   return { id, 'stored', t[SEQUENCE], has(t, F_CANCEL) and 1 or has(t, F_EXPIRY_PASSED) and 2 or 0 }
 end
