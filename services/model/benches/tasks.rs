@@ -1,10 +1,6 @@
 //! The hot pieces of a task without a store: its record, and what the contract's messages become.
 
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a measurement that cannot be made stops; criterion's macros have no comments"
-)]
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made stops loudly")]
 
 use std::hint::black_box;
 

@@ -1,10 +1,6 @@
 //! Group commit without a server: what a call costs that shares a batch with so many others.
 
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a measurement that cannot be made stops; criterion's macros have no comments"
-)]
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made stops loudly")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
