@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: help run test lint docs proto-tag prove-layers test-chart test-chart-apiserver test-image test-clients torture torture-mutants proto sbom verify clean-tools
+.PHONY: help run test bench bench-micro torture torture-mutants lint docs proto-tag prove-layers test-chart test-chart-apiserver test-image test-clients proto sbom verify clean-tools
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -15,6 +15,14 @@ run: ## Builds, finds or fetches a Redis or Valkey server, starts every role, ru
 
 test: ## Finds or fetches the server that the tests need and runs them all (ARGS="…" goes to cargo test)
 	@tools/test.sh $(ARGS)
+
+bench: ## Measures floors and a whole system on this machine, prints the table and writes bench/RESULTS.md (ARGS="--quick --only bulk": a part, not written)
+	@cargo build --release -p tidemill -p tidemill-bench --bin tidemill --bin tidemill-bench
+	@TIDEMILL_TEST_SERVER=$$(tools/get-server.sh) target/release/tidemill-bench $(if $(ARGS),$(ARGS),--results bench/RESULTS.md --json bench/results.json)
+
+bench-micro: ## Measures the hot pieces alone: records, wire conversion, group commit (ARGS="…" goes to criterion)
+	@cargo bench -p tidemill-model --bench tasks -- $(ARGS)
+	@cargo bench -p tidemill-store --features internals --bench batcher -- $(ARGS)
 
 # Quick ones first. cargo-deny comes before clippy because only it refuses a Cargo.lock that does not fit the manifests.
 lint: ## Checks format, file sizes, dependencies, lints, the contract and the generated documents

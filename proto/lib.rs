@@ -2,6 +2,9 @@
 //!
 //! Features: `client` and `server` add the gRPC stubs (both on by default); without them only the messages are compiled.
 
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod codec;
+
 /// Package `tidemill.v1`.
 pub mod tidemill {
     /// Version 1 of the contract. The comments live in the `.proto` files.

@@ -6,7 +6,9 @@ use clap::Subcommand;
 use tidemill_client::TaskState;
 
 use crate::{
-    CancelArgs, ClientOptions, EnqueueArgs, Error, GetArgs, HealthArgs, ListArgs, QueuesArgs, WatchArgs, WorkArgs,
+    BenchArgs, CancelArgs, ClientOptions, EnqueueArgs, Error, GetArgs, HealthArgs, ListArgs, QueuesArgs, WatchArgs,
+    WorkArgs,
+    bench::ABOUT_THE_LOAD,
     printer::{self, Printer, Shape},
     work::ABOUT_THE_PROGRAM,
 };
@@ -78,6 +80,9 @@ pub enum ClientCommand {
     /// Run tasks with a program: any local command becomes a worker
     #[command(after_help = format!("{ABOUT_THE_PROGRAM}\n{}", after_help()))]
     Work(Box<WorkArgs>),
+    /// Put load on a deployment and measure throughput and latency
+    #[command(after_help = format!("{ABOUT_THE_LOAD}\n{}", after_help()))]
+    Bench(Box<BenchArgs>),
 }
 
 impl ClientCommand {
@@ -110,6 +115,7 @@ impl ClientCommand {
             Self::Queues(args) => args.run(printer).await,
             Self::Health(args) => args.run(printer).await,
             Self::Work(args) => args.run(printer).await,
+            Self::Bench(args) => args.run(printer).await,
         }
     }
 
@@ -124,6 +130,7 @@ impl ClientCommand {
             Self::Queues(args) => (&args.options, args.shape(), false),
             Self::Health(args) => (&args.options, Shape::Array, false),
             Self::Work(args) => (&args.options, Shape::Array, args.quiet),
+            Self::Bench(args) => (&args.options, Shape::Object, args.quiet),
         }
     }
 }
@@ -196,6 +203,9 @@ mod tests {
             "list --queue q --state FAILED --limit 3",
             "list -q q --dead-letters",
             "list",
+            "bench",
+            "bench --unary -c 64 -d 30s --workers 2 --payload-size 1024 -o json",
+            "bench --batch 256 --rate 5000 --tasks 100000 -q load -k echo --no-watch --quiet",
             "health --service tidemill.v1.GatewayService --worker-url http://w --ca ca.pem --tls-domain w",
         ] {
             let args = ["tidemill"].into_iter().chain(line.split(' '));
@@ -229,6 +239,13 @@ mod tests {
             "watch id --after=-1",
             "watch a b --after 1",
             "watch a b --file out",
+            "bench --unary --batch 10",
+            "bench --rate 5 --concurrency 5",
+            "bench --rate 0",
+            "bench --batch 1001",
+            "bench --duration 10",
+            "bench --duration 10s --tasks 5",
+            "bench --payload-size 2000000",
             "get id --cert x",
             "get id --output yaml",
         ] {

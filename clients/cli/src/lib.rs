@@ -1,7 +1,7 @@
 //! The client commands of the `tidemill` binary, which mounts [`ClientCommand`] among its own subcommands.
 //!
 //! ```text
-//!  ClientCommand ──▶ enqueue, get, watch, cancel, list, queues, health, work ──▶ tidemill-client ──▶ gRPC
+//!  ClientCommand ──▶ enqueue, get, watch, cancel, list, queues, health, work, bench ──▶ tidemill-client ──▶ gRPC
 //!                            │
 //!                            └──▶ printer ──▶ text | json | jsonl ──▶ stdout, and the output of a task to a file
 //! ```
@@ -10,6 +10,7 @@
 //! unary call has a deadline and is retried within it; a watch goes on after a broken connection.
 
 mod batch;
+mod bench;
 mod cancel;
 mod command;
 pub mod demo;
@@ -34,6 +35,7 @@ mod watch;
 mod watch_many;
 mod work;
 
+pub use bench::BenchArgs;
 pub use cancel::CancelArgs;
 pub use command::{ClientCommand, ENVIRONMENT, EXIT_CODES};
 pub use enqueue::EnqueueArgs;

@@ -6,6 +6,7 @@
     reason = "a helper of a test may stop at the first surprise, as a test may"
 )]
 
+mod bench;
 mod commands;
 mod failures;
 mod tls;

@@ -1,5 +1,7 @@
 //! T0: one task.
 
+use std::sync::Arc;
+
 use tidemill_kit::status::{ApiError, Outcome};
 use tidemill_model::{
     id::TaskId,
@@ -49,14 +51,15 @@ impl Service {
 
     /// Validates, and gives the task its id.
     pub(crate) fn parse(&self, request: v1::EnqueueRequest, now_ms: u64) -> Result<NewTask, ApiError> {
-        parse_enqueue(request, self.namespace(), self.defaults(), now_ms, random()?)
+        parse_enqueue(request, self.namespace(), self.defaults(), now_ms, self.random()?)
             .map_err(|violations| error::invalid(violations).outcome(Outcome::NotApplied))
     }
 
     /// Hands the task to the store's group commit and waits for its answer.
-    pub(crate) async fn store_task(&self, mut task: NewTask) -> Result<v1::EnqueueResponse, ApiError> {
+    pub(crate) async fn store_task(&self, task: NewTask) -> Result<v1::EnqueueResponse, ApiError> {
+        let mut task = Arc::new(task);
         for _ in 0..ID_ATTEMPTS {
-            let answer = self.store().enqueue(task.clone()).await;
+            let answer = self.store().enqueue(Arc::clone(&task)).await;
             let (id, state, deduplicated) = match answer.map_err(|e| error::mutating(&e))? {
                 Enqueued::Stored(state) => (task.id, state, false),
                 Enqueued::Duplicate(first, state) => (first, state, true),
@@ -64,13 +67,19 @@ impl Service {
                 Enqueued::QueueFull(_) => return Err(error::queue_full(&task.record.queue, task.queue_limit)),
                 Enqueued::QueueBytes(_) => return Err(error::queue_bytes(&task.record.queue, task.queue_bytes_limit)),
                 Enqueued::IdTaken => {
-                    task.id = TaskId::new(self.now_ms().await?, task.id.route(), random()?);
+                    let id = TaskId::new(self.now_ms().await?, task.id.route(), self.random()?);
+                    Arc::make_mut(&mut task).id = id;
                     continue;
                 }
             };
             return Ok(response(&id, state, deduplicated));
         }
         Err(ApiError::internal("every id was taken").outcome(Outcome::NotApplied))
+    }
+
+    fn random(&self) -> Result<u64, ApiError> {
+        let number = self.entropy().number();
+        number.map_err(|e| ApiError::internal(format!("no random numbers: {e}")).outcome(Outcome::NotApplied))
     }
 
     /// Unix ms by the store's clock, near enough for an id.
@@ -86,8 +95,4 @@ fn response(id: &TaskId, state: TaskState, deduplicated: bool) -> v1::EnqueueRes
         state: state.to_proto().into(),
         deduplicated,
     }
-}
-
-fn random() -> Result<u64, ApiError> {
-    getrandom::u64().map_err(|e| ApiError::internal(format!("no random numbers: {e}")).outcome(Outcome::NotApplied))
 }

@@ -16,6 +16,7 @@ mod clock;
 mod config;
 mod depth;
 mod enqueue;
+mod entropy;
 mod error;
 mod list_tasks;
 mod metrics;

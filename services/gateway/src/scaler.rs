@@ -75,7 +75,10 @@ pub(crate) struct Scaler {
 struct Follower {
     scaler: Scaler,
     target: Target,
-    hints: HintReader,
+    /// A line that is not empty any more.
+    signals: HintReader,
+    /// Steps of tasks, the last of a queue among them.
+    events: HintReader,
     said: Option<bool>,
     ends_at: Instant,
     ended: bool,
@@ -114,7 +117,8 @@ impl Follower {
                 Err(error) => return Some((Err(error.into()), self.end())),
             }
             tokio::select! {
-                _ = self.hints.next() => tokio::time::sleep(PAUSE).await,
+                _ = self.signals.next() => tokio::time::sleep(PAUSE).await,
+                _ = self.events.next() => tokio::time::sleep(PAUSE).await,
                 () = sleep_until(self.ends_at) => return None,
                 () = self.scaler.shutdown.requested() => return None,
             }
@@ -142,7 +146,8 @@ impl ExternalScaler for Scaler {
         let follower = Follower {
             target: Target::parse(&request.into_inner().scaler_metadata)?,
             // Before the first look, so that no change can fall between the two.
-            hints: self.service.store().hints(&self.supervisor),
+            signals: self.service.store().signals(&self.supervisor),
+            events: self.service.store().events(&self.supervisor),
             scaler: self.clone(),
             said: None,
             ends_at: Instant::now() + STREAM_LIFE,

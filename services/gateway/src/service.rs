@@ -23,7 +23,7 @@ use tidemill_store::Store;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use tonic::{Request, Response, Status, service::RoutesBuilder};
 
-use crate::{Config, clock::Clock, depth::Depths, error, metrics::Counts, scaler::Scaler, spans};
+use crate::{Config, clock::Clock, depth::Depths, entropy::Entropy, error, metrics::Counts, scaler::Scaler, spans};
 
 /// The gateway role. Make one for each process: it registers its metrics. Cloning shares it.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ struct Parts {
     store: Store,
     namespace: Namespace,
     clock: Clock,
+    entropy: Entropy,
     counts: Counts,
     health: Health,
     shutdown: Shutdown,
@@ -77,6 +78,7 @@ impl Service {
             store,
             namespace,
             clock: Clock::default(),
+            entropy: Entropy::default(),
             counts,
             health: context.health.clone(),
             shutdown: context.shutdown.clone(),
@@ -132,6 +134,10 @@ impl Service {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(crate) fn entropy(&self) -> &Entropy {
+        &self.0.entropy
     }
 
     pub(crate) fn tracing(&self) -> &Tracing {

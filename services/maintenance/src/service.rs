@@ -33,7 +33,7 @@ impl Service {
             let supervisor = &self.context.supervisor;
             supervisor.spawn_restarting(OnStop::Wait, "maintenance tick", move || {
                 let ticker = Ticker::new(this.store.clone(), shard, this.config.kept_share, this.counts.clone());
-                let hints = this.store.hints(&this.context.supervisor);
+                let hints = this.store.signals(&this.context.supervisor);
                 ticker.run(hints, this.context.shutdown.clone())
             });
             let this = self.clone();

@@ -173,7 +173,7 @@ impl Ticker {
         match hint {
             Hint::Deadline(at_ms) => Some(self.hold_off.local(at_ms)? + part_of(SPREAD)),
             Hint::Gap => Some(Instant::now() + part_of(SPREAD)),
-            Hint::Changed(..) | Hint::StopRequested(_) | Hint::Waiting => None,
+            Hint::Event(..) | Hint::Changed(..) | Hint::StopRequested(_) | Hint::Waiting => None,
         }
     }
 }

@@ -172,7 +172,11 @@ pub struct StateEvent {
 }
 
 impl StateEvent {
-    fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+    /// Reads the [`EVENT_BYTES`] of an event.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let bytes: &[u8; EVENT_BYTES] = bytes
+            .try_into()
+            .map_err(|_| RecordError::Damaged("length of an event"))?;
         Ok(Self {
             sequence: u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
             state: TaskState::from_number(bytes[4]).ok_or(RecordError::Damaged("unknown state in an event"))?,
@@ -338,8 +342,11 @@ pub struct NewRecord {
 impl NewRecord {
     /// The bytes that the enqueue script completes: state, times, version and sequence are still zero and no event is appended.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::zeroed(HEADER_BYTES);
         let line = format!("{}/{}", self.namespace, self.queue);
+        let names = 2 + line.len() + self.kind.as_str().len();
+        let most = HEADER_BYTES + names + POLICY_BYTES + KEY_BYTES + self.body.encoded_len();
+        let mut out = BytesMut::with_capacity(most);
+        out.resize(HEADER_BYTES, 0);
         push_text(&mut out, &line);
         push_text(&mut out, self.kind.as_str());
         let input_len = self.body.input.as_ref().map_or(0, |input| {
@@ -360,7 +367,7 @@ impl NewRecord {
             out.extend_from_slice(digest);
         }
         bits |= if self.expires_in_ms > 0 { flags::EXPIRES } else { 0 };
-        out.extend_from_slice(&self.body.encode_to_vec());
+        self.body.encode_raw(&mut out);
         let body_len = (out.len() - HEADER_BYTES) as u32;
         out[0] = LAYOUT;
         out[2] = bits;

@@ -101,6 +101,11 @@ impl Hub {
         let mut gap = false;
         for hint in hints {
             match hint {
+                Hint::Event(task, event) => {
+                    for mark in watchers.of_task.get(task).into_iter().flatten() {
+                        mark.event(event);
+                    }
+                }
                 Hint::Changed(task, sequence) => {
                     for mark in watchers.of_task.get(task).into_iter().flatten() {
                         mark.hint(*sequence);

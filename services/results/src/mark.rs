@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tidemill_model::id::TaskId;
+use tidemill_model::{id::TaskId, record::StateEvent};
 
 /// The dirty tasks of one stream, in the order in which they became dirty, and the stream's waker.
 #[derive(Debug, Default)]
@@ -94,6 +94,8 @@ struct State {
     wanted: u32,
     /// In the stream's queue, or taken from it and not settled yet. So a task is never queued twice and never read twice at a time.
     queued: bool,
+    /// What comes right after the cursor, told by a hint, while nothing else is wanted: then there is no need to read.
+    known: Option<StateEvent>,
 }
 
 impl Mark {
@@ -104,6 +106,7 @@ impl Mark {
             cursor: 0,
             wanted: 0,
             queued: true,
+            known: None,
         };
         Self {
             task,
@@ -129,10 +132,23 @@ impl Mark {
             return;
         }
         state.wanted = state.wanted.max(sequence);
+        state.known = None;
         if !state.queued {
             state.queued = true;
             self.ready.push(self.key);
         }
+    }
+
+    /// The task has this state event. One that comes right after what was read, and does not need the record, is taken from the hint.
+    pub(crate) fn event(&self, event: &StateEvent) {
+        let mut state = self.lock();
+        if state.queued || event.sequence != state.cursor.saturating_add(1) || event.state.is_terminal() {
+            drop(state);
+            return self.hint(event.sequence);
+        }
+        state.known = Some(*event);
+        state.queued = true;
+        self.ready.push(self.key);
     }
 
     /// Hints may have been missed: as good as a hint of any number.
@@ -140,10 +156,13 @@ impl Mark {
         self.hint(u32::MAX);
     }
 
-    /// A read begins: it will see whatever was hinted until now. Forgetting the number here and not after the read means that a hint
-    /// which comes meanwhile is kept, and that one whose event the store has lost does not make us read for ever.
-    pub(crate) fn begin(&self) {
-        self.lock().wanted = 0;
+    /// The turn of this watcher: answers what a hint has told, if that is all there is, or else a read begins. The read will see whatever
+    /// was hinted until now. Forgetting the number here and not after the read means that a hint which comes meanwhile is kept, and that
+    /// one whose event the store has lost does not make us read for ever.
+    pub(crate) fn begin(&self) -> Option<StateEvent> {
+        let mut state = self.lock();
+        state.wanted = 0;
+        state.known.take()
     }
 
     /// The read has come up to `cursor`. Dirty again if there is `more`, or if a hint named a later event meanwhile.
@@ -159,6 +178,8 @@ impl Mark {
 
 #[cfg(test)]
 mod tests {
+    use tidemill_model::state::{Cause, TaskState};
+
     use super::*;
 
     fn mark() -> (Arc<Ready>, Mark) {
@@ -213,6 +234,56 @@ mod tests {
         mark.settle(9, false);
         mark.gap();
         assert_eq!(ready.pop(), Some(7));
+    }
+
+    fn step(sequence: u32, state: TaskState) -> StateEvent {
+        StateEvent {
+            sequence,
+            state,
+            cause: Cause::Leased,
+            attempt: 1,
+            time_ms: 1,
+        }
+    }
+
+    #[test]
+    fn the_next_event_is_taken_from_its_hint_unless_more_is_wanted() {
+        let (ready, mark) = mark();
+        ready.pop();
+        assert_eq!(mark.begin(), None, "nothing was read yet");
+        mark.settle(1, false);
+        let leased = step(2, TaskState::Running);
+        mark.event(&leased);
+        assert_eq!(ready.pop(), Some(7));
+        assert_eq!(mark.begin(), Some(leased));
+        mark.settle(2, false);
+
+        mark.event(&step(4, TaskState::Queued));
+        ready.pop();
+        assert_eq!(mark.begin(), None, "the third is missing");
+        mark.settle(4, false);
+
+        mark.event(&step(5, TaskState::Running));
+        mark.event(&step(6, TaskState::Succeeded));
+        assert_eq!((ready.pop(), ready.pop()), (Some(7), None));
+        assert_eq!(mark.begin(), None, "the result needs the record");
+        mark.settle(6, false);
+
+        mark.event(&step(7, TaskState::Running));
+        mark.gap();
+        ready.pop();
+        assert_eq!(mark.begin(), None, "after a gap nothing is known");
+    }
+
+    #[test]
+    fn an_event_that_is_told_during_a_read_is_not_lost() {
+        let (ready, mark) = mark();
+        ready.pop();
+        mark.begin();
+        mark.event(&step(2, TaskState::Running));
+        mark.settle(1, false);
+        assert_eq!(ready.pop(), Some(7));
+        assert_eq!(mark.begin(), None);
     }
 
     #[test]

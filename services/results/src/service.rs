@@ -59,7 +59,7 @@ impl Service {
             metrics,
         });
         // Subscribed before the first call can come.
-        let hints = shared.store.hints(&context.supervisor);
+        let hints = shared.store.events(&context.supervisor);
         let vital = TaskPolicy {
             on_error: OnError::Shutdown,
             on_stop: OnStop::Abort,

@@ -20,7 +20,7 @@ use std::{
 use tidemill_kit::status::ApiError;
 use tidemill_model::{
     id::{Namespace, TaskId},
-    wire::Watch,
+    wire::{Watch, step_event},
 };
 use tidemill_proto::v1::task_event::Event;
 use tidemill_store::{ReadRequest, Reading, StoreError};
@@ -178,6 +178,9 @@ impl Engine {
                 return Poll::Ready(Err(End::Draining));
             }
             self.start_reads();
+            if !self.outbox.is_empty() {
+                continue;
+            }
             match self.poll_reads(cx) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
@@ -187,13 +190,21 @@ impl Engine {
     }
 
     fn start_reads(&mut self) {
-        while self.reads.len() < MOST_READS {
+        while self.reads.len() < MOST_READS && self.outbox.len() < MOST_READS {
             let Some(key) = self.ready.pop() else { break };
             // One that has left in the meantime is passed over.
-            let Some(watched) = self.watched.get(&key) else {
+            let Some(watched) = self.watched.get_mut(&key) else {
                 continue;
             };
-            watched.registration.mark().begin();
+            if let Some(event) = watched.registration.mark().begin() {
+                self.outbox.push_back(Item {
+                    name: Arc::clone(&watched.name),
+                    what: Ok(step_event(&event)),
+                });
+                watched.cursor = event.sequence;
+                watched.registration.mark().settle(event.sequence, false);
+                continue;
+            }
             let request = ReadRequest {
                 namespace: self.namespace.clone(),
                 id: watched.id,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(crate) struct Batchers {
-    pub(crate) enqueue: Batcher<NewTask, Enqueued>,
+    pub(crate) enqueue: Batcher<Arc<NewTask>, Enqueued>,
     pub(crate) heartbeat: Batcher<Heartbeat, Renewal>,
     pub(crate) complete: Batcher<SettleEntry, Settlement>,
     pub(crate) fail: Batcher<SettleEntry, Settlement>,
@@ -77,8 +77,8 @@ impl Batchers {
         let enqueue = Kind {
             name: "enqueue batch",
             begin: |inner, shard| inner.call(Script::Enqueue, shard),
-            push: entry::push_new_task,
-            task: |task: &NewTask| task.id,
+            push: |call, task: &Arc<NewTask>| entry::push_new_task(call, task),
+            task: |task| task.id,
             read: entry::enqueued,
         };
         let heartbeat = Kind {

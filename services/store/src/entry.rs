@@ -60,29 +60,39 @@ pub(crate) fn rules_text(rules: &Rules) -> String {
     numbers.map(|n| n.to_string()).join(" ")
 }
 
+/// `terms` of `enqueue.lua`: u8 start and four u48.
+const TERMS_BYTES: usize = 25;
+const MAX_U48: u64 = (1 << 48) - 1;
+
 pub(crate) fn size_of_task(task: &NewTask) -> usize {
     256 + task.record.body.encoded_len()
 }
 
 pub(crate) fn push_new_task(call: &mut Call, task: &NewTask) {
     let record = &task.record;
-    let (mode, ms) = match task.start {
-        Start::Now => ("now", 0),
-        Start::After(ms) => ("after", ms),
-        Start::At(ms) => ("at", ms),
+    let (start, ms) = match task.start {
+        Start::Now => (0, 0),
+        Start::After(ms) => (1, ms),
+        Start::At(ms) => (2, ms),
     };
-    let (key, content): (&[u8], &[u8]) = task.idempotency.as_ref().map_or((&[], &[]), |i| (&i.key, &i.content));
+    // All numbers in one argument: most tasks of a batch have the same, and the script reads it once.
+    let mut terms = [0; TERMS_BYTES];
+    terms[0] = start;
+    let numbers = [ms, record.expires_in_ms, task.queue_limit, task.queue_bytes_limit];
+    for (place, number) in terms[1..].chunks_exact_mut(6).zip(numbers) {
+        // No time and no limit comes near 2^48.
+        place.copy_from_slice(&number.min(MAX_U48).to_be_bytes()[2..]);
+    }
+    let key = task
+        .idempotency
+        .as_ref()
+        .map_or_else(Vec::new, |i| [i.key.as_slice(), i.content.as_slice()].concat());
     call.arg(task.id.as_bytes().as_slice())
         .arg(record.encode().as_ref())
         .arg(format!("{}/{}", record.namespace, record.queue))
         .arg(record.kind.as_str())
-        .arg(mode)
-        .arg(ms)
-        .arg(record.expires_in_ms)
-        .arg(key)
-        .arg(content)
-        .arg(task.queue_limit)
-        .arg(task.queue_bytes_limit);
+        .arg(terms.as_slice())
+        .arg(key);
 }
 
 pub(crate) fn enqueued(fields: &mut Fields) -> Result<Enqueued, StoreError> {

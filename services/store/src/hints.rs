@@ -1,18 +1,33 @@
 //! Hints: what has changed, for those who wait. One blocking read for each shard and process. A hint is only a reason to look: after
 //! [`Hint::Gap`] whoever waits must read the state again.
+//!
+//! They come in two streams, because a process that waits for one thing shall not wake for the other: every step of every task is in
+//! `ev`, which only watchers follow; what concerns workers and maintenance is rare, and in `sg`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use redis::{Value, aio::MultiplexedConnection, streams::StreamReadReply};
 use tidemill_kit::supervisor::{OnError, OnStop, Supervisor, TaskPolicy};
-use tidemill_model::id::TaskId;
+use tidemill_model::{
+    id::TaskId,
+    record::{EVENT_BYTES, StateEvent},
+};
 use tokio::sync::broadcast;
 
 use crate::{
     error::StoreError,
+    keys::Keys,
     store::{Inner, Store},
 };
 
+/// Batches of hints that a slow reader may be behind before it is told of a gap.
+const BATCHES: usize = 1_024;
 /// One read waits this long; the wait has no cost.
 const BLOCK: Duration = Duration::from_secs(15);
 /// Entries of one read. A read that comes back full may have been overtaken by the trimming.
@@ -23,7 +38,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
-    /// A task has an event with this number.
+    /// A task has this state event.
+    Event(TaskId, StateEvent),
+    /// A task has a log entry with this number.
     Changed(TaskId, u32),
     /// A running task was asked to stop.
     StopRequested(TaskId),
@@ -51,29 +68,80 @@ impl HintReader {
     }
 }
 
+/// One of the two streams and those who follow it here.
+pub(crate) struct Channel {
+    sender: broadcast::Sender<Arc<Vec<Hint>>>,
+    started: AtomicBool,
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Self {
+            sender: broadcast::channel(BATCHES).0,
+            started: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Channel {
+    fn publish(&self, hints: Vec<Hint>) {
+        // Fails only while nobody listens.
+        let _ = self.sender.send(Arc::new(hints));
+    }
+}
+
+/// What a stream is called, and who follows it.
+#[derive(Clone, Copy)]
+struct Topic {
+    name: &'static str,
+    key: fn(&Keys) -> String,
+    channel: fn(&Inner) -> &Channel,
+}
+
+const EVENTS: Topic = Topic {
+    name: "event reader",
+    key: Keys::events,
+    channel: |inner| &inner.events,
+};
+const SIGNALS: Topic = Topic {
+    name: "signal reader",
+    key: Keys::signals,
+    channel: |inner| &inner.signals,
+};
+
 impl Store {
-    /// Subscribes. The first subscriber of a process starts the reading.
-    pub fn hints(&self, supervisor: &Supervisor) -> HintReader {
-        let channel = self.inner.hints.subscribe();
-        if !self.inner.hints_started.swap(true, std::sync::atomic::Ordering::AcqRel) {
+    /// Subscribes to every step of every task: [`Hint::Event`] and [`Hint::Changed`]. The first subscriber of a process starts the reading.
+    pub fn events(&self, supervisor: &Supervisor) -> HintReader {
+        self.subscribe(EVENTS, supervisor)
+    }
+
+    /// Subscribes to everything else. The first subscriber of a process starts the reading.
+    pub fn signals(&self, supervisor: &Supervisor) -> HintReader {
+        self.subscribe(SIGNALS, supervisor)
+    }
+
+    fn subscribe(&self, topic: Topic, supervisor: &Supervisor) -> HintReader {
+        let own = (topic.channel)(&self.inner);
+        let channel = own.sender.subscribe();
+        if !own.started.swap(true, Ordering::AcqRel) {
             for shard in 0..self.inner.shards {
                 let inner = Arc::clone(&self.inner);
                 let policy = TaskPolicy {
                     on_error: OnError::Shutdown,
                     on_stop: OnStop::Abort,
                 };
-                supervisor.spawn(policy, "hint reader", follow(inner, shard));
+                supervisor.spawn(policy, topic.name, follow(inner, topic, shard));
             }
         }
         HintReader { channel }
     }
 }
 
-async fn follow(inner: Arc<Inner>, shard: u16) {
-    let key = inner.keys(shard).hints();
+async fn follow(inner: Arc<Inner>, topic: Topic, shard: u16) {
+    let key = (topic.key)(&inner.keys(shard));
     let mut cursor = None;
     loop {
-        if let Err(error) = read_on(&inner, &key, &mut cursor).await {
+        if let Err(error) = read_on(&inner, (topic.channel)(&inner), &key, &mut cursor).await {
             tracing::warn!(%error, "hints interrupted; reconnecting");
         }
         tokio::time::sleep(PAUSE).await;
@@ -81,13 +149,13 @@ async fn follow(inner: Arc<Inner>, shard: u16) {
 }
 
 /// Reads until the connection breaks. `cursor` is the id of the last entry seen.
-async fn read_on(inner: &Inner, key: &str, cursor: &mut Option<String>) -> Result<(), StoreError> {
+async fn read_on(inner: &Inner, channel: &Channel, key: &str, cursor: &mut Option<String>) -> Result<(), StoreError> {
     let mut connection = inner.link.dedicated().await?;
     let sent = |error: redis::RedisError| StoreError::from_sent(&error);
     let from = newest(&mut connection, key).await.map_err(sent)?;
     // Whatever happened while we were away is made good by reading the state again, which a gap asks for.
     *cursor = Some(from);
-    publish(inner, vec![Hint::Gap]);
+    channel.publish(vec![Hint::Gap]);
     loop {
         let last = cursor.clone().unwrap_or_else(|| "0".into());
         let mut command = redis::cmd("XREAD");
@@ -112,7 +180,7 @@ async fn read_on(inner: &Inner, key: &str, cursor: &mut Option<String>) -> Resul
         }
         if let Some(entry) = entries.last() {
             *cursor = Some(entry.id.clone());
-            publish(inner, hints);
+            channel.publish(hints);
         }
     }
 }
@@ -129,14 +197,16 @@ async fn newest(connection: &mut MultiplexedConnection, key: &str) -> redis::Red
     Ok(last.into_iter().next().map_or_else(|| "0".into(), |(id, _)| id))
 }
 
-fn publish(inner: &Inner, hints: Vec<Hint>) {
-    // Fails only while nobody listens.
-    let _ = inner.hints.send(Arc::new(hints));
-}
-
 fn decode(field: &str, value: &Value, hints: &mut Vec<Hint>) {
     let Value::BulkString(bytes) = value else { return };
     match field {
+        "e" => hints.extend(bytes.chunks_exact(16 + EVENT_BYTES).filter_map(|entry| {
+            let (id, event) = entry.split_at(16);
+            Some(Hint::Event(
+                TaskId::from_slice(id).ok()?,
+                StateEvent::parse(event).ok()?,
+            ))
+        })),
         "c" => hints.extend(bytes.chunks_exact(20).filter_map(|entry| {
             let id = TaskId::from_slice(&entry[..16]).ok()?;
             Some(Hint::Changed(

@@ -18,8 +18,12 @@ impl Keys {
         format!("{}meta", self.prefix)
     }
 
-    pub(crate) fn hints(&self) -> String {
+    pub(crate) fn events(&self) -> String {
         format!("{}ev", self.prefix)
+    }
+
+    pub(crate) fn signals(&self) -> String {
+        format!("{}sg", self.prefix)
     }
 
     pub(crate) fn names(&self) -> String {

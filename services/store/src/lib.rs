@@ -19,6 +19,9 @@ mod durability;
 mod entry;
 mod error;
 mod hints;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod keys;
 mod link;
 mod listing;

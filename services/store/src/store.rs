@@ -1,7 +1,7 @@
 //! The store: one method for each transition. Methods of one kind that run at the same time share a script call.
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
@@ -14,14 +14,13 @@ use tidemill_model::{
     record::Header,
     wire::{LogEntry, LogKind},
 };
-use tokio::sync::broadcast;
 
 use crate::{
     batchers::Batchers,
     config::Durability,
     entry::{self, CancelEntry, ReportEntry, SettleEntry},
     error::StoreError,
-    hints::Hint,
+    hints::Channel,
     keys::Keys,
     link::Link,
     memory::Gauge,
@@ -29,9 +28,6 @@ use crate::{
     reply::{self, CROSSED, Fields},
     scripts::{Call, Script, Scripts},
 };
-
-/// Batches of hints that a slow reader may be behind before it is told of a gap.
-const HINT_BATCHES: usize = 1_024;
 
 pub(crate) struct Inner {
     pub(crate) link: Arc<Link>,
@@ -44,8 +40,8 @@ pub(crate) struct Inner {
     pub(crate) gauge: Gauge,
     /// Not set: nobody measures.
     pub(crate) metrics: OnceLock<StoreMetrics>,
-    pub(crate) hints: broadcast::Sender<Arc<Vec<Hint>>>,
-    pub(crate) hints_started: AtomicBool,
+    pub(crate) events: Channel,
+    pub(crate) signals: Channel,
     prefix: String,
     rules_text: String,
 }
@@ -103,8 +99,8 @@ impl Inner {
             durability,
             gauge: Gauge::default(),
             metrics: OnceLock::new(),
-            hints: broadcast::channel(HINT_BATCHES).0,
-            hints_started: AtomicBool::new(false),
+            events: Channel::default(),
+            signals: Channel::default(),
             prefix: prefix.to_owned(),
             rules_text: entry::rules_text(&rules),
         }
@@ -181,7 +177,8 @@ impl Store {
     }
 
     /// T0. Stores a task, or says why not.
-    pub async fn enqueue(&self, task: NewTask) -> Result<Enqueued, StoreError> {
+    pub async fn enqueue(&self, task: impl Into<Arc<NewTask>>) -> Result<Enqueued, StoreError> {
+        let task = task.into();
         let bytes = entry::size_of_task(&task);
         self.batchers(&task.id).enqueue.call(task, bytes).await
     }

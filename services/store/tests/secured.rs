@@ -71,7 +71,7 @@ async fn tls_an_acl_user_and_a_password_file() {
         .await
         .unwrap();
     assert_eq!(store.check_identity().await, Ok(()));
-    assert!(store.hints(&context.supervisor).next().await.len() == 1);
+    assert!(store.signals(&context.supervisor).next().await.len() == 1);
 
     // The wrong password and a stranger's certificate are refused, and neither is shown in the error.
     fs::write(path("password"), "guess").unwrap();

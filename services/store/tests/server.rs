@@ -8,7 +8,8 @@ use tidemill_model::{
     id::{Name, Namespace, TaskId, route},
     op::{Enqueued, LeaseRequest, Leased, Line, NewTask, Rules, Settle, Settlement, Start},
     record::{NewRecord, StoredBody},
-    state::{Priority, TaskState},
+    state::{Cause, Priority, TaskState},
+    wire::LogKind,
 };
 use tidemill_proto::v1;
 use tidemill_store::{Durability, Hint, OpenError, ReadRequest, RedisConfig, Store, StoreError};
@@ -215,26 +216,40 @@ async fn a_server_that_is_away_is_not_applied_and_comes_back() {
     assert!(store.read(read(1)).await.unwrap().is_some());
 }
 
+/// The only hint of a batch, which tells a step of a task.
+fn step(batch: &[Hint]) -> (TaskId, u32, Cause) {
+    match batch {
+        [Hint::Event(task, event)] => (*task, event.sequence, event.cause),
+        other => panic!("not one event: {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn hints_tell_of_changes_and_of_gaps() {
     let mut server = TestServer::start();
     let (store, context) = open(&server).await;
-    let mut hints = store.hints(&context.supervisor);
-    assert_eq!(*hints.next().await, [Hint::Gap]);
+    let (mut events, mut signals) = (store.events(&context.supervisor), store.signals(&context.supervisor));
+    assert_eq!(*events.next().await, [Hint::Gap]);
+    assert_eq!(*signals.next().await, [Hint::Gap]);
     store.enqueue(new_task(1, 10)).await.unwrap();
-    assert_eq!(*hints.next().await, [Hint::Waiting]);
+    assert_eq!(*signals.next().await, [Hint::Waiting]);
     let token = lease(&store, 1, 1).await[0].token;
-    assert_eq!(*hints.next().await, [Hint::Changed(token.task, 2)]);
+    assert_eq!(step(&events.next().await), (token.task, 2, Cause::Leased));
     store
         .cancel(Namespace::default(), token.task, Bytes::new())
         .await
         .unwrap();
-    let mut batch = hints.next().await.to_vec();
-    batch.sort_by_key(|hint| matches!(hint, Hint::StopRequested(_)));
-    assert_eq!(batch, [Hint::Changed(token.task, 3), Hint::StopRequested(token.task)]);
+    assert_eq!(step(&events.next().await), (token.task, 3, Cause::CancelRequested));
+    assert_eq!(*signals.next().await, [Hint::StopRequested(token.task)]);
+    store
+        .report(token, LogKind::Chunk, Bytes::from_static(b"chunk"))
+        .await
+        .unwrap();
+    assert_eq!(*events.next().await, [Hint::Changed(token.task, 4)]);
     server.kill();
     server.resume();
-    assert_eq!(*hints.next().await, [Hint::Gap]);
+    assert_eq!(*events.next().await, [Hint::Gap]);
+    assert_eq!(*signals.next().await, [Hint::Gap]);
 }
 
 #[tokio::test]

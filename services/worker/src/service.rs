@@ -58,7 +58,7 @@ impl Service {
     #[must_use]
     pub fn new(config: Config, store: Store, defaults: EnqueueDefaults, context: &ServerContext) -> Self {
         let supervisor = context.supervisor.clone();
-        let hints = store.hints(&supervisor);
+        let hints = store.signals(&supervisor);
         let shared = Arc::new(Shared {
             registry: Registry::new(store.shards()),
             metrics: WorkerMetrics::new(&context.metrics),

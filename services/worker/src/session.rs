@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use prost::Message;
 use tidemill_kit::status::ApiError;
 use tidemill_model::{id::Namespace, wire};
@@ -27,6 +27,9 @@ use crate::{
 
 /// A client that has said nothing for so many ping intervals is taken for dead.
 const SILENT_PINGS: u32 = 3;
+
+/// Messages that are handled before pings, timers and the rest get their turn.
+const MESSAGES_AT_ONCE: usize = 64;
 
 /// What comes from the client.
 pub(crate) enum Received {
@@ -178,13 +181,9 @@ impl Session {
                     }
                     self.stream.relieved();
                 }
-                received = inbound.next(), if may_read => match received {
-                    Some(Received::Message(message)) => {
-                        self.heard();
-                        waiting = Some(message);
-                    }
-                    Some(Received::HalfClosed) => return End::Finished,
-                    Some(Received::Broken) | None => return End::Gone,
+                received = inbound.next(), if may_read => match self.take(received, inbound) {
+                    Ok(left) => waiting = left,
+                    Err(end) => return end,
                 },
                 permit = self.lanes.admit(size), if waiting.is_some() => {
                     let Some(message) = waiting.take() else { continue };
@@ -202,6 +201,39 @@ impl Session {
                 () = sleep_until(close_at) => return End::Refused(error::draining()),
                 () = self.lanes.idle(), if may_go => return End::Refused(error::draining()),
             }
+        }
+    }
+
+    /// Handles a message and those that have come with it, up to a bound: looking at everything else between two of them would cost more
+    /// than they do. Answers the one that has to wait for room.
+    fn take(&mut self, first: Option<Received>, inbound: &mut Inbound) -> Result<Option<WorkRequest>, End> {
+        let mut received = first;
+        if matches!(received, Some(Received::Message(_))) {
+            self.heard();
+        }
+        for _ in 0..MESSAGES_AT_ONCE {
+            let message = match received {
+                Some(Received::Message(message)) => message,
+                Some(Received::HalfClosed) => return Err(End::Finished),
+                Some(Received::Broken) | None => return Err(End::Gone),
+            };
+            let Some(permit) = self.lanes.try_admit(message.encoded_len()) else {
+                return Ok(Some(message));
+            };
+            self.handle(message, permit).map_err(End::Refused)?;
+            if !self.stream.outbox.has_room() {
+                return Ok(None);
+            }
+            // What is not there yet is waited for with everything else.
+            match inbound.next().now_or_never() {
+                Some(next) => received = next,
+                None => return Ok(None),
+            }
+        }
+        match received {
+            Some(Received::Message(message)) => Ok(Some(message)),
+            Some(Received::HalfClosed) => Err(End::Finished),
+            Some(Received::Broken) | None => Err(End::Gone),
         }
     }
 

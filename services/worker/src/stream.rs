@@ -41,12 +41,12 @@ impl Grant {
     /// Takes a leased record apart, counts and logs it.
     pub(crate) fn new(leased: &Leased, shared: &Shared) -> Result<Self, RecordError> {
         let record = Record::parse(&leased.record, true)?;
-        let assignment = wire::assignment(leased, shared.store.rules())?;
+        let body = record.body()?;
         let details = Details {
             queue: record.queue.clone(),
             attempt: record.header.attempt(),
             failures: u32::from(record.header.failures),
-            policy: wire::retry_policy_of(&record, &shared.defaults.retry)?,
+            policy: wire::retry_policy_with(&record, &body, &shared.defaults.retry),
             span: Attempt::of(&shared.tracing, &record),
         };
         let leased_ms = record.last_lease().map_or(0, |event| event.time_ms);
@@ -55,6 +55,7 @@ impl Grant {
             Duration::from_millis(leased_ms.saturating_sub(record.created_ms())),
         );
         tracing::debug!(task = %leased.token.task, queue = %record.queue, attempt = details.attempt, "leased");
+        let assignment = wire::assignment_of(leased.token, &record, body, shared.store.rules())?;
         let now = Instant::now();
         let stop_at = now + Duration::from_millis(u64::from(record.header.attempt_timeout_ms));
         Ok(Self {

@@ -95,8 +95,8 @@ async fn a_reaper_that_starts_fresh_does_not_hold_off() {
 async fn the_loop_is_woken_by_a_hint_and_ends_with_the_shutdown() {
     let world = World::new(SHORT).await;
     let shutdown = world.context.shutdown.clone();
-    let hints = world.store.hints(&world.context.supervisor);
-    let mut seen = world.store.hints(&world.context.supervisor);
+    let hints = world.store.signals(&world.context.supervisor);
+    let mut seen = world.store.signals(&world.context.supervisor);
     let mut running = Box::pin(ticker(&world).run(hints, shutdown.clone()));
     let scenario = async {
         // Both readers have begun once the first gap is announced.

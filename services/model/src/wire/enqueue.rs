@@ -123,7 +123,12 @@ pub fn parse_enqueue(
 
 /// The retry policy in force for a task: what its request said, the rest from `defaults`. The record must have been read with its body.
 pub fn retry_policy_of(record: &Record, defaults: &RetryPolicy) -> Result<RetryPolicy, RecordError> {
-    Ok(resolve(record.header.max_attempts, &record.body()?, defaults))
+    Ok(retry_policy_with(record, &record.body()?, defaults))
+}
+
+/// The same of a record whose body was read already.
+pub fn retry_policy_with(record: &Record, body: &StoredBody, defaults: &RetryPolicy) -> RetryPolicy {
+    resolve(record.header.max_attempts, body, defaults)
 }
 
 pub(super) fn resolve(max_attempts: u8, body: &StoredBody, defaults: &RetryPolicy) -> RetryPolicy {

@@ -19,7 +19,7 @@ mod violation;
 mod worker;
 
 pub use admin::{QueuePage, TaskPage, parse_get_queue, parse_get_task, parse_list_queues, parse_list_tasks};
-pub use enqueue::{EnqueueDefaults, parse_batch, parse_enqueue, retry_policy_of};
+pub use enqueue::{EnqueueDefaults, parse_batch, parse_enqueue, retry_policy_of, retry_policy_with};
 pub use log::{LogEntry, LogKind, chunk_payload, progress_payload, truncated_event};
 pub use outcome::{
     outcome_attempt_timeout, outcome_attempts_exhausted, outcome_cancel, outcome_crash_limit, outcome_error,
@@ -30,7 +30,7 @@ pub use results::{
 };
 pub use settle::{Failure, Report, parse_complete, parse_fail, parse_release, parse_report};
 pub use time::{duration, timestamp};
-pub use view::{assignment, cancel_cause, result_view, state_event, task_view};
+pub use view::{assignment, assignment_of, cancel_cause, result_view, state_event, step_event, task_view};
 pub use violation::{Violation, Violations};
 pub use worker::{LeaseCall, Registration, parse_credits, parse_heartbeat, parse_lease, parse_register};
 

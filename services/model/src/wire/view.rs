@@ -5,9 +5,9 @@ use super::{
     time::{duration, timestamp},
 };
 use crate::{
-    id::TaskId,
+    id::{LeaseToken, TaskId},
     op::{Leased, Rules, StopRequest},
-    record::{Record, RecordError, StateEvent, flags},
+    record::{Record, RecordError, StateEvent, StoredBody, flags},
     retry::RetryPolicy,
     state::TaskState,
 };
@@ -77,47 +77,66 @@ pub fn result_view(id: &TaskId, record: &Record) -> Result<v1::GetResultResponse
 
 /// One state event of the record's log; the terminal one is the result. The record may have been read without its body.
 pub fn state_event(event: &StateEvent, record: &Record) -> Result<v1::TaskEvent, RecordError> {
-    let state = event.state.to_proto().into();
-    let what = if event.state.is_terminal() {
-        let outcome = record.outcome()?;
-        task_event::Event::Result(v1::TaskResult {
-            state,
-            output: outcome.output.filter(|_| event.state == TaskState::Succeeded),
-            error: outcome.error.filter(|_| event.state == TaskState::Failed),
-        })
-    } else {
-        task_event::Event::StateChanged(v1::StateChanged {
-            state,
-            cause: event.cause.to_proto().into(),
-        })
+    if !event.state.is_terminal() {
+        return Ok(step_event(event));
+    }
+    let outcome = record.outcome()?;
+    let result = v1::TaskResult {
+        state: event.state.to_proto().into(),
+        output: outcome.output.filter(|_| event.state == TaskState::Succeeded),
+        error: outcome.error.filter(|_| event.state == TaskState::Failed),
     };
-    Ok(v1::TaskEvent {
+    Ok(task_event(event, task_event::Event::Result(result)))
+}
+
+/// A state event that is not terminal: it says all by itself.
+pub fn step_event(event: &StateEvent) -> v1::TaskEvent {
+    let changed = v1::StateChanged {
+        state: event.state.to_proto().into(),
+        cause: event.cause.to_proto().into(),
+    };
+    task_event(event, task_event::Event::StateChanged(changed))
+}
+
+fn task_event(event: &StateEvent, what: task_event::Event) -> v1::TaskEvent {
+    v1::TaskEvent {
         sequence: i64::from(event.sequence),
         attempt: i32::from(event.attempt),
         time: Some(timestamp(event.time_ms)),
         event: Some(what),
-    })
+    }
 }
 
 /// A leased task as its handler gets it.
 pub fn assignment(leased: &Leased, rules: &Rules) -> Result<v1::Assignment, RecordError> {
     let record = Record::parse(&leased.record, true)?;
-    let (header, body, outcome) = (&record.header, record.body()?, record.outcome()?);
+    let body = record.body()?;
+    assignment_of(leased.token, &record, body, rules)
+}
+
+/// The same of a record that was taken apart already.
+pub fn assignment_of(
+    token: LeaseToken,
+    record: &Record,
+    body: StoredBody,
+    rules: &Rules,
+) -> Result<v1::Assignment, RecordError> {
+    let (header, outcome) = (&record.header, record.outcome()?);
     Ok(v1::Assignment {
-        lease_token: leased.token.to_string(),
-        task_id: leased.token.task.to_string(),
+        lease_token: token.to_string(),
+        task_id: token.task.to_string(),
         queue: record.queue.to_string(),
         kind: record.kind.to_string(),
         payload: body.input,
         attempt: header.attempt() as i32,
         max_attempts: i32::from(header.max_attempts),
-        fence: i64::from(leased.token.fence),
+        fence: i64::from(token.fence),
         lease_ttl: Some(duration(rules.lease_ttl_ms)),
         attempt_timeout: Some(duration(u64::from(header.attempt_timeout_ms))),
         labels: body.labels.into_iter().collect(),
         trace_context: body.trace,
         create_time: Some(timestamp(record.created_ms())),
-        lease_time: start_time(&record),
+        lease_time: start_time(record),
         last_error: outcome.error,
     })
 }

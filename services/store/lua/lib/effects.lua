@@ -1,35 +1,73 @@
--- Effects that are collected during a call and written once at its end: counters, index changes, ready lines, hints. Whatever can be
--- refused is decided before the first of them; none of these commands can fail.
-local counters, ready_numbers, passed = {}, {}, {}
-local added, removed, pushed, hinted = {}, {}, {}, { changed = {}, cancel = {}, lines = {}, deadline = nil }
+-- Effects that are collected during a call and written once at its end, many in one command: records, counters, index changes, ready
+-- lines, hints. Whatever can be refused is decided before the first of them; none of these commands can fail.
+local MAX_UNWRITTEN = 1048576
+local unwritten, unwritten_bytes, kept_change = {}, 0, 0
+local lanes, last_lane = {}, nil
+local added, removed, hinted = {}, {}, { events = {}, logged = {}, cancel = {}, lines = {}, deadline = nil }
 
--- The table kept under a key, made on first use.
-local function under(map, key)
-  local found = map[key]
-  if not found then
-    found = {}
-    map[key] = found
+-- The text of a whole number. Most numbers of a call are the one before: a text made once is much quicker than a number for the server.
+local last_number, last_text
+local function decimal(number)
+  if number ~= last_number then last_number, last_text = number, string.format('%.0f', number) end
+  return last_text
+end
+
+local function write_records()
+  if #unwritten > 0 then redis.call('MSET', unpack(unwritten)) end
+  unwritten, unwritten_bytes = {}, 0
+end
+
+-- Remembers that the record under this key is to have these bytes.
+local function store(key, bytes)
+  local count = #unwritten
+  unwritten[count + 1], unwritten[count + 2] = key, bytes
+  unwritten_bytes = unwritten_bytes + #bytes
+  if unwritten_bytes > MAX_UNWRITTEN then write_records() end
+end
+
+-- A queue and a kind: what becomes of its counters. `change`: tasks by state; `set`: fields of the queue that get a value.
+local function lane_of(line, kind)
+  if last_lane and last_lane.line == line and last_lane.kind == kind then return last_lane end
+  local name = line .. '/' .. kind
+  local lane = lanes[name]
+  if not lane then
+    lane = { line = line, kind = kind, bytes = 0, change = { 0, 0, 0, 0, 0, 0, 0 }, set = {}, tails = {}, heads = {} }
+    lanes[name] = lane
   end
-  return found
+  last_lane = lane
+  return lane
 end
 
-local function count(line, field, n)
-  local fields = under(counters, line)
-  fields[field] = (fields[field] or 0) + n
-end
+local function lane_of_task(t) return lane_of(t[LINE], t[KIND]) end
 
 local function add(index, score, id)
-  local list = under(added, index)
-  list[#list + 1] = score
-  list[#list + 1] = id
+  local list = added[index]
+  if not list then
+    list = {}
+    added[index] = list
+  end
+  local count = #list
+  list[count + 1], list[count + 2] = decimal(score), id
 end
 
 local function remove(index, id)
-  local list = under(removed, index)
+  local list = removed[index]
+  if not list then
+    list = {}
+    removed[index] = list
+  end
   list[#list + 1] = id
 end
 
-local function hint_changed(t) hinted.changed[#hinted.changed + 1] = t.id .. struct.pack('>I4', t.sequence) end
+-- The task has a new state event: watchers that have all before it need not read it.
+local function hint_event(t, event)
+  local events = hinted.events
+  local count = #events
+  events[count + 1], events[count + 2] = t[ID], event
+end
+
+-- Its log has a new entry.
+local function hint_logged(t) hinted.logged[#hinted.logged + 1] = t[ID] .. pack('>I4', t[SEQUENCE]) end
 
 -- Maintenance sleeps at most 10 s, so only a deadline sooner than that, and sooner than all others of its index, is worth a word.
 local function hint_deadline(index, deadline, now)
@@ -40,28 +78,21 @@ local function hint_deadline(index, deadline, now)
 end
 
 -- The next ready number of a line: rises with every push to its tail.
-local function next_ready_number(line, kind)
-  local name = line .. '/' .. kind
-  local entry = ready_numbers[name]
-  if not entry then
-    entry = { line = line, field = 'n:' .. kind, last = tonumber(redis.call('HGET', queue_key(line), 'n:' .. kind) or '0') }
-    ready_numbers[name] = entry
-  end
-  entry.last = entry.last + 1
-  return entry.last
+local function next_ready_number(lane)
+  if not lane.number then lane.number = tonumber(redis.call('HGET', queue_key(lane.line), 'n:' .. lane.kind) or '0') end
+  lane.number = lane.number + 1
+  return lane.number
 end
 
 local function passed_field(kind, priority) return 'p' .. priority .. ':' .. kind end
 
 -- The ready number that a line has passed last: whatever is queued with a smaller one is an orphan.
-local function passed_number(line, kind, priority)
-  local fields = passed[line]
-  local field = passed_field(kind, priority)
-  if fields and fields[field] then return fields[field] end
-  return tonumber(redis.call('HGET', queue_key(line), field) or '0')
+local function passed_number(lane, priority)
+  local field = passed_field(lane.kind, priority)
+  return lane.set[field] or tonumber(redis.call('HGET', queue_key(lane.line), field) or '0')
 end
 
-local function set_passed(line, kind, priority, number) under(passed, line)[passed_field(kind, priority)] = number end
+local function set_passed(lane, priority, number) lane.set[passed_field(lane.kind, priority)] = number end
 
 -- Rings the bell of a line: wakes one of the workers that wait for it. A bell that nobody has heard yet is not rung twice.
 local function ring(line, kind)
@@ -69,74 +100,103 @@ local function ring(line, kind)
   if redis.call('EXISTS', key) == 0 then redis.call('RPUSH', key, '1') end
 end
 
--- Marks the task's place in its line and remembers to push it there. The caller writes the record.
-local function push_ready(t, to_head)
-  t.mark = to_head and passed_number(t.line, t.kind, t.priority) or next_ready_number(t.line, t.kind)
-  pushed[#pushed + 1] = { t.line, t.kind, t.priority, t.id, to_head }
+local function push_tail(lane, priority, id)
+  local ids = lane.tails[priority]
+  if not ids then
+    ids = {}
+    lane.tails[priority] = ids
+  end
+  ids[#ids + 1] = id
 end
 
-local function flush_lines()
-  local tails = {}
-  for _, entry in ipairs(pushed) do
-    local line, kind, priority, id, to_head = unpack(entry)
-    local bell = line .. '/' .. kind
-    if not tails[bell] then
-      tails[bell] = { line = line, kind = kind, lists = {} }
-      -- Counters are flushed after the lines: this is the number of ready tasks before this call.
-      tails[bell].was_empty = tonumber(redis.call('HGET', queue_key(line), 'k:' .. kind) or '0') <= 0
-    end
-    if to_head then
-      redis.call('LPUSH', ready_key(line, kind, priority), id)
-    else
-      local lists = tails[bell].lists
-      lists[priority] = lists[priority] or {}
-      lists[priority][#lists[priority] + 1] = id
+-- Marks the task's place in its line and remembers to push it there. The caller writes the record.
+local function push_ready(t, to_head)
+  local lane = lane_of_task(t)
+  if to_head then
+    t[MARK] = passed_number(lane, t[PRIORITY])
+    lane.heads[#lane.heads + 1] = t
+  else
+    t[MARK] = next_ready_number(lane)
+    push_tail(lane, t[PRIORITY], t[ID])
+  end
+end
+
+-- Pushes what is ready; a line that was empty wakes a worker.
+local function flush_ready(lane, waiting_before)
+  for _, t in ipairs(lane.heads) do redis.call('LPUSH', ready_key(lane.line, lane.kind, t[PRIORITY]), t[ID]) end
+  for priority, ids in pairs(lane.tails) do redis.call('RPUSH', ready_key(lane.line, lane.kind, priority), unpack(ids)) end
+  if waiting_before <= 0 and (#lane.heads > 0 or next(lane.tails)) then
+    ring(lane.line, lane.kind)
+    hinted.lines[#hinted.lines + 1] = lane.line .. '/' .. lane.kind
+  end
+end
+
+-- Writes what has changed in a line: its counters are read and set in one command each. Leaves behind how many tasks wait now.
+local function flush_lane(lane)
+  local waiting, running = 'k:' .. lane.kind, 'u:' .. lane.kind
+  local fields, changes = { waiting, running }, { lane.change[QUEUED], lane.change[RUNNING] }
+  for state = SCHEDULED, EXPIRED do
+    if lane.change[state] ~= 0 then
+      fields[#fields + 1] = STATE_FIELD[state]
+      changes[#changes + 1] = lane.change[state]
     end
   end
-  for _, tail in pairs(tails) do
-    for priority, ids in pairs(tail.lists) do redis.call('RPUSH', ready_key(tail.line, tail.kind, priority), unpack(ids)) end
-    if tail.was_empty then
-      ring(tail.line, tail.kind)
-      hinted.lines[#hinted.lines + 1] = tail.line .. '/' .. tail.kind
+  if lane.bytes ~= 0 then
+    fields[#fields + 1] = 'bytes'
+    changes[#changes + 1] = lane.bytes
+  end
+  local key = queue_key(lane.line)
+  local values, sets, gone = redis.call('HMGET', key, unpack(fields)), {}, {}
+  flush_ready(lane, tonumber(values[1] or 0))
+  for at, field in ipairs(fields) do
+    local value = tonumber(values[at] or 0) + changes[at]
+    if at == 1 then lane.waiting = value end
+    if at <= 2 and value == 0 then
+      -- Kinds are what clients make up: those without tasks leave nothing behind.
+      if values[at] then gone[#gone + 1] = field end
+    elseif changes[at] ~= 0 then
+      sets[#sets + 1] = field
+      sets[#sets + 1] = string.format('%.0f', value)
     end
   end
+  if lane.number then lane.set['n:' .. lane.kind] = lane.number end
+  for field, number in pairs(lane.set) do
+    sets[#sets + 1] = field
+    sets[#sets + 1] = string.format('%.0f', number)
+  end
+  if #sets > 0 then redis.call('HSET', key, unpack(sets)) end
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+end
+
+local function add_to_stream(stream, entry)
+  if #entry > 0 then redis.call('XADD', stream, 'MAXLEN', '~', '10000', '*', unpack(entry)) end
+end
+
+local function append(entry, field, parts, separator)
+  if #parts == 0 then return end
+  entry[#entry + 1] = field
+  entry[#entry + 1] = table.concat(parts, separator)
+end
+
+-- Two streams, because those who wait for one thing are not to be woken for the other: every task has events, few give signals.
+local function flush_hints()
+  local events, signals = {}, {}
+  append(events, 'e', hinted.events)
+  append(events, 'c', hinted.logged)
+  append(signals, 'x', hinted.cancel)
+  append(signals, 'q', hinted.lines, ' ')
+  append(signals, 'd', { hinted.deadline and string.format('%.0f', hinted.deadline) })
+  add_to_stream(EVENTS, events)
+  add_to_stream(SIGNALS, signals)
 end
 
 local function flush()
+  write_records()
   for index, ids in pairs(removed) do redis.call('ZREM', index, unpack(ids)) end
   for index, list in pairs(added) do redis.call('ZADD', index, unpack(list)) end
-  flush_lines()
-  for _, entry in pairs(ready_numbers) do redis.call('HSET', queue_key(entry.line), entry.field, string.format('%.0f', entry.last)) end
-  for line, fields in pairs(passed) do
-    for field, number in pairs(fields) do redis.call('HSET', queue_key(line), field, string.format('%.0f', number)) end
-  end
-  for line, fields in pairs(counters) do
-    for field, n in pairs(fields) do
-      if n ~= 0 then
-        local left = redis.call('HINCRBY', queue_key(line), field, n)
-        local of_kind = string.sub(field, 1, 2)
-        if left == 0 and (of_kind == 'k:' or of_kind == 'u:') then redis.call('HDEL', queue_key(line), field) end
-      end
-    end
-  end
-  local hint = {}
-  if #hinted.changed > 0 then
-    hint[#hint + 1] = 'c'
-    hint[#hint + 1] = table.concat(hinted.changed)
-  end
-  if #hinted.cancel > 0 then
-    hint[#hint + 1] = 'x'
-    hint[#hint + 1] = table.concat(hinted.cancel)
-  end
-  if #hinted.lines > 0 then
-    hint[#hint + 1] = 'q'
-    hint[#hint + 1] = table.concat(hinted.lines, ' ')
-  end
-  if hinted.deadline then
-    hint[#hint + 1] = 'd'
-    hint[#hint + 1] = string.format('%.0f', hinted.deadline)
-  end
-  if #hint > 0 then redis.call('XADD', HINTS, 'MAXLEN', '~', '10000', '*', unpack(hint)) end
-  added, removed, pushed, counters, ready_numbers, passed = {}, {}, {}, {}, {}, {}
-  hinted = { changed = {}, cancel = {}, lines = {}, deadline = nil }
+  for _, lane in pairs(lanes) do flush_lane(lane) end
+  if kept_change ~= 0 then redis.call('HINCRBY', STAT, 'kept_bytes', string.format('%.0f', kept_change)) end
+  flush_hints()
+  added, removed, lanes, last_lane, kept_change = {}, {}, {}, nil, 0
+  hinted = { events = {}, logged = {}, cancel = {}, lines = {}, deadline = nil }
 end

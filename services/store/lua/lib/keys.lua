@@ -2,7 +2,7 @@
 -- a fixed word, and ids or names that were validated by the caller or read from the store: always the same slot.
 local P = string.sub(KEYS[1], 1, -5)
 local LEASE, DUE, EXPIRY, DONE = P .. 'lease', P .. 'due', P .. 'expiry', P .. 'done'
-local HINTS, NAMES, STAT = P .. 'ev', P .. 'names', P .. 'stat'
+local EVENTS, SIGNALS, NAMES, STAT = P .. 'ev', P .. 'sg', P .. 'names', P .. 'stat'
 
 local function task_key(id) return P .. 't:' .. id end
 local function log_key(id) return P .. 'l:' .. id end

@@ -8,15 +8,15 @@ local replies = {}
 for at = 3, #ARGV, 3 do
   local id, namespace, outcome = unpack(ARGV, at, at + 2)
   local t = load(id)
-  if not t or string.sub(t.line, 1, #namespace + 1) ~= namespace .. '/' then
+  if not t or sub(t[LINE], 1, #namespace + 1) ~= namespace .. '/' then
     replies[#replies + 1] = { id, 'missing' }
   else
-    if t.state < RUNNING then
+    if t[STATE] < RUNNING then
       advance(t, CANCELLED, FINISHED, now, { outcome })
-    elseif t.state == RUNNING and not has(t, F_CANCEL) then
+    elseif t[STATE] == RUNNING and not has(t, F_CANCEL) then
       request_stop(t, F_CANCEL, CANCEL_REQUESTED, now, { outcome })
     end
-    replies[#replies + 1] = { id, 'state', t.state }
+    replies[#replies + 1] = { id, 'state', t[STATE] }
   end
 end
 flush()

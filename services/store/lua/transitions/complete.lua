@@ -5,11 +5,12 @@
 -- Replies, one for each lease: {id, done, state, 0} | {id, lost}
 local now = time_ms()
 local replies = {}
+prefetch_entries(3, 5)
 for at = 3, #ARGV, 5 do
   local id, fence, nonce, mode, outcome = unpack(ARGV, at, at + 4)
   local t, reply = owned(id, fence, nonce, SETTLED_COMPLETE)
   if t then
-    t.settled = SETTLED_COMPLETE
+    t[SETTLED] = SETTLED_COMPLETE
     -- A success keeps what is known of the attempts before; an error replaces it, but not the reason of a cancel request.
     local add = mode == 'ok' or stop_state(t)
     advance(t, mode == 'ok' and SUCCEEDED or FAILED, FINISHED, now, add and { outcome } or outcome)

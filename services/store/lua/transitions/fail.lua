@@ -6,11 +6,12 @@
 -- Replies, one for each lease: {id, done, state, due ms or 0} | {id, lost}
 local now = time_ms()
 local replies = {}
+prefetch_entries(3, 6)
 for at = 3, #ARGV, 6 do
   local id, fence, nonce, permanent, delay, outcome = unpack(ARGV, at, at + 5)
   local t, reply = owned(id, fence, nonce, SETTLED_FAIL)
   if t then
-    t.settled = SETTLED_FAIL
+    t[SETTLED] = SETTLED_FAIL
     fail_attempt(t, permanent == '1', delay, outcome, now)
     reply = done(t)
   end

@@ -8,18 +8,19 @@ local now = time_ms()
 local replies = {}
 
 local function renew(id, fence, nonce, age)
-  local bytes = redis.call('GETRANGE', task_key(id), 0, HEADER - 1)
+  local key = task_key(id)
+  local bytes = redis.call('GETRANGE', key, 0, HEADER - 1)
   if #bytes < HEADER then return { id, 'lost' } end
-  local t = parse_header(bytes)
-  if t.state ~= RUNNING or t.fence ~= tonumber(fence) or t.nonce ~= nonce then return { id, 'lost' } end
+  local t = parse_header(key, id, bytes)
+  if t[STATE] ~= RUNNING or t[FENCE] ~= tonumber(fence) or t[NONCE] ~= nonce then return { id, 'lost' } end
   local run = run_ms(t, now)
-  if run > t.timeout + rules.timeout_grace then return { id, 'timeout' } end
-  t.run_ms, t.mark = math.min(run, 4294967295), now
-  t.deadline = math.max(t.deadline, now + rules.lease_ttl - tonumber(age))
-  redis.call('SETRANGE', task_key(id), 0, header_bytes(t))
-  add(LEASE, t.deadline, id)
+  if run > t[TIMEOUT] + rules.timeout_grace then return { id, 'timeout' } end
+  t[RUN_MS], t[MARK] = math.min(run, 4294967295), now
+  t[DEADLINE] = math.max(t[DEADLINE], now + rules.lease_ttl - tonumber(age))
+  redis.call('SETRANGE', key, 0, header_bytes(t))
+  add(LEASE, t[DEADLINE], id)
   local stop = has(t, F_CANCEL) and 1 or has(t, F_EXPIRY_PASSED) and 2 or 0
-  return { id, 'renewed', stop, math.max(0, t.timeout - t.run_ms) }
+  return { id, 'renewed', stop, math.max(0, t[TIMEOUT] - t[RUN_MS]) }
 end
 
 for at = 3, #ARGV, 4 do replies[#replies + 1] = renew(unpack(ARGV, at, at + 3)) end

@@ -48,7 +48,7 @@ end
 local reply = { next_cursor }
 for _, id in ipairs(ids) do
   local t = load(id)
-  if t and t.line == line and t.state == state then
+  if t and t[LINE] == line and t[STATE] == state then
     reply[#reply + 1] = id
     reply[#reply + 1] = without_body(t)
   end

@@ -19,14 +19,17 @@ local function add_log(reply, id, cursor, most)
   if taken < #entries or #entries == most then reply[4] = 1 end
 end
 
+local ids = {}
+for at = 2, #ARGV, 5 do ids[#ids + 1] = ARGV[at] end
+prefetch(ids)
 for at = 2, #ARGV, 5 do
   local id, namespace, whole, cursor, most = unpack(ARGV, at, at + 4)
   local t = load(id)
-  if not t or string.sub(t.line, 1, #namespace + 1) ~= namespace .. '/' then
+  if not t or sub(t[LINE], 1, #namespace + 1) ~= namespace .. '/' then
     replies[#replies + 1] = { id, 'missing' }
   else
-    local reply = { id, 'found', whole == '1' and t.bytes or without_body(t), 0 }
-    if tonumber(cursor) >= 0 and has(t, F_LOG) and tonumber(cursor) < t.sequence then
+    local reply = { id, 'found', whole == '1' and t[BYTES] or without_body(t), 0 }
+    if has(t, F_LOG) and tonumber(cursor) >= 0 and tonumber(cursor) < t[SEQUENCE] then
       add_log(reply, id, tonumber(cursor), tonumber(most))
     end
     replies[#replies + 1] = reply

@@ -4,34 +4,34 @@
 -- KEYS[1] <prefix>{<shard>}:meta
 -- ARGV[1] store_id  [2] rules  [3] scan: [4] cursor  [5] about how many keys; or mend: [4...] ids
 -- Reply: scan: {next cursor, suspicious id, ...}; mend: {ids mended, ...}
-local function missing(index, t) return not redis.call('ZSCORE', index, t.id) end
+local function missing(index, t) return not redis.call('ZSCORE', index, t[ID]) end
 
 -- The repairs a task needs, as functions.
 local function repairs(t)
   local list = {}
   local function need(index, score)
-    if missing(index, t) then list[#list + 1] = function() add(index, score, t.id) end end
+    if missing(index, t) then list[#list + 1] = function() add(index, score, t[ID]) end end
   end
-  if has(t, F_EXPIRES) and t.state < SUCCEEDED and not has(t, F_EXPIRY_PASSED) then
+  if has(t, F_EXPIRES) and t[STATE] < SUCCEEDED and not has(t, F_EXPIRY_PASSED) then
     local _, _, expires_in = policy(t)
     need(EXPIRY, event_time(t, 1) + expires_in)
   end
-  if t.state == SCHEDULED then
-    need(DUE, t.deadline)
-  elseif t.state == RUNNING then
-    need(LEASE, t.deadline)
-  elseif t.state == QUEUED then
-    if t.mark < passed_number(t.line, t.kind, t.priority)
-      or redis.call('LLEN', ready_key(t.line, t.kind, t.priority)) == 0 then
+  if t[STATE] == SCHEDULED then
+    need(DUE, t[DEADLINE])
+  elseif t[STATE] == RUNNING then
+    need(LEASE, t[DEADLINE])
+  elseif t[STATE] == QUEUED then
+    if t[MARK] < passed_number(lane_of_task(t), t[PRIORITY])
+      or redis.call('LLEN', ready_key(t[LINE], t[KIND], t[PRIORITY])) == 0 then
       list[#list + 1] = function()
         push_ready(t, false)
-        redis.call('SETRANGE', task_key(t.id), 0, header_bytes(t))
-        ring(t.line, t.kind)
+        rewrite(t)
+        ring(t[LINE], t[KIND])
       end
     end
   else
-    need(DONE, t.deadline)
-    if t.state == FAILED then need(dead_key(t.line), event_time(t, t.version)) end
+    need(DONE, t[DEADLINE])
+    if t[STATE] == FAILED then need(dead_key(t[LINE]), event_time(t, t[VERSION])) end
   end
   return list
 end

@@ -8,21 +8,22 @@
 -- Replies, one for each lease: {id, done, state, due ms or 0} | {id, lost}
 local now = time_ms()
 local replies = {}
+prefetch_entries(5, 5)
 for at = 5, #ARGV, 5 do
   local id, fence, nonce, mode, delay = unpack(ARGV, at, at + 4)
   local t, reply = owned(id, fence, nonce, SETTLED_RELEASE)
   if t then
-    t.settled = SETTLED_RELEASE
+    t[SETTLED] = SETTLED_RELEASE
     local stopped = stop_state(t)
     if stopped then
       advance(t, stopped, FINISHED, now)
-    elseif mode == 'stop' and run_ms(t, now) >= t.timeout then
+    elseif mode == 'stop' and run_ms(t, now) >= t[TIMEOUT] then
       fail_attempt(t, false, delay, ARGV[4], now)
-    elseif mode ~= 'uncounted' and t.releases >= rules.release_limit then
+    elseif mode ~= 'uncounted' and t[RELEASES] >= rules.release_limit then
       advance(t, FAILED, FINISHED, now, ARGV[3])
     else
-      if mode ~= 'uncounted' then t.releases = t.releases + 1 end
-      t.deadline, t.run_ms = 0, 0
+      if mode ~= 'uncounted' then t[RELEASES] = t[RELEASES] + 1 end
+      t[DEADLINE], t[RUN_MS] = 0, 0
       advance(t, QUEUED, RELEASED, now, nil, true)
     end
     reply = done(t)

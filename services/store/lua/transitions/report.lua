@@ -31,21 +31,21 @@ local function trim(log, total)
 end
 
 local function report(id, fence, nonce, type, payload)
-  local bytes = redis.call('GETRANGE', task_key(id), 0, HEADER - 1)
+  local key = task_key(id)
+  local bytes = redis.call('GETRANGE', key, 0, HEADER - 1)
   if #bytes < HEADER then return { id, 'lost' } end
-  local t = parse_header(bytes)
-  t.id = id
-  if t.state ~= RUNNING or t.fence ~= tonumber(fence) or t.nonce ~= nonce then return { id, 'lost' } end
+  local t = parse_header(key, id, bytes)
+  if t[STATE] ~= RUNNING or t[FENCE] ~= tonumber(fence) or t[NONCE] ~= nonce then return { id, 'lost' } end
   local log = log_key(id)
   local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
   local total = (last[1] and total_of(last[1]) or 0) + #payload
-  t.sequence = t.sequence + 1
-  redis.call('XADD', log, t.sequence .. '-0', 'e', struct.pack(ENTRY, attempt_of(t), now, tonumber(type), total) .. payload)
-  t.flags = bit.bor(t.flags, F_LOG)
-  t.first_kept = trim(log, total) or t.first_kept
-  redis.call('SETRANGE', task_key(id), 0, header_bytes(t))
-  hint_changed(t)
-  return { id, 'stored', t.sequence, has(t, F_CANCEL) and 1 or has(t, F_EXPIRY_PASSED) and 2 or 0 }
+  t[SEQUENCE] = t[SEQUENCE] + 1
+  redis.call('XADD', log, t[SEQUENCE] .. '-0', 'e', struct.pack(ENTRY, attempt_of(t), now, tonumber(type), total) .. payload)
+  t[FLAGS] = bit.bor(t[FLAGS], F_LOG)
+  t[FIRST_KEPT] = trim(log, total) or t[FIRST_KEPT]
+  redis.call('SETRANGE', key, 0, header_bytes(t))
+  hint_logged(t)
+  return { id, 'stored', t[SEQUENCE], has(t, F_CANCEL) and 1 or has(t, F_EXPIRY_PASSED) and 2 or 0 }
 end
 
 for at = 3, #ARGV, 5 do replies[#replies + 1] = report(unpack(ARGV, at, at + 4)) end

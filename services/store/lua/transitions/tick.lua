@@ -21,8 +21,8 @@ local function spread(i) return (random + i * 0.6180339887498949) % 1 end
 
 for _, id in ipairs(due(DUE)) do
   local t = load(id)
-  if t and t.state == SCHEDULED and t.deadline <= now then
-    t.deadline = 0
+  if t and t[STATE] == SCHEDULED and t[DEADLINE] <= now then
+    t[DEADLINE] = 0
     advance(t, QUEUED, WAS_DUE, now)
     promoted = promoted + 1
   else
@@ -32,20 +32,20 @@ end
 flush()
 
 local function reap(t, i)
-  t.settled = SETTLED_REAP
-  t.crashes = t.crashes + 1
+  t[SETTLED] = SETTLED_REAP
+  t[CRASHES] = t[CRASHES] + 1
   local stop = stop_state(t)
   if stop then
     advance(t, stop, FINISHED, now)
     stopped = stopped + 1
-  elseif t.crashes >= rules.crash_limit then
+  elseif t[CRASHES] >= rules.crash_limit then
     advance(t, FAILED, FINISHED, now, ARGV[7])
     crashed_out = crashed_out + 1
-  elseif t.failures + t.crashes >= t.max_attempts then
+  elseif t[FAILURES] + t[CRASHES] >= t[MAX_ATTEMPTS] then
     advance(t, FAILED, FINISHED, now, ARGV[8])
     crashed_out = crashed_out + 1
   else
-    t.deadline = now + math.floor(rules.reap_delay * spread(i))
+    t[DEADLINE] = now + math.floor(rules.reap_delay * spread(i))
     advance(t, SCHEDULED, CRASHED, now, ARGV[6])
     reaped = reaped + 1
   end
@@ -54,22 +54,22 @@ end
 if ARGV[3] == '1' then
   for i, id in ipairs(due(LEASE)) do
     local t = load(id)
-    if not t or t.state ~= RUNNING then
+    if not t or t[STATE] ~= RUNNING then
       remove(LEASE, id)
-    elseif t.deadline <= now then
+    elseif t[DEADLINE] <= now then
       reap(t, i)
     else
-      add(LEASE, t.deadline, id)
+      add(LEASE, t[DEADLINE], id)
     end
   end
   -- A clock that stepped back leaves leases that end too late: clamp them, so that recovery waits one lease at most.
   local latest = now + 2 * rules.lease_ttl + 5000
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASE, string.format('(%.0f', latest), '+inf', 'LIMIT', 0, bound)) do
     local t = load(id)
-    if t and t.state == RUNNING then
-      t.deadline = now + rules.lease_ttl
-      redis.call('SETRANGE', task_key(id), 0, header_bytes(t))
-      add(LEASE, t.deadline, id)
+    if t and t[STATE] == RUNNING then
+      t[DEADLINE] = now + rules.lease_ttl
+      rewrite(t)
+      add(LEASE, t[DEADLINE], id)
     end
   end
   flush()
@@ -77,9 +77,9 @@ end
 
 for _, id in ipairs(due(EXPIRY)) do
   local t = load(id)
-  if not t or t.state >= SUCCEEDED then
+  if not t or t[STATE] >= SUCCEEDED then
     remove(EXPIRY, id)
-  elseif t.state == RUNNING then
+  elseif t[STATE] == RUNNING then
     remove(EXPIRY, id)
     request_stop(t, F_EXPIRY_PASSED, EXPIRY_REQUESTED, now)
     stopped = stopped + 1
@@ -91,20 +91,22 @@ end
 flush()
 
 local function purge(t)
-  redis.call('DEL', task_key(t.id))
-  if has(t, F_LOG) then redis.call('DEL', log_key(t.id)) end
-  remove(DONE, t.id)
-  if t.state == FAILED then remove(dead_key(t.line), t.id) end
-  count(t.line, STATE_FIELD[t.state], -1)
-  redis.call('HINCRBY', STAT, 'kept_bytes', -#t.bytes)
+  redis.call('DEL', task_key(t[ID]))
+  tasks[t[ID]] = false
+  if has(t, F_LOG) then redis.call('DEL', log_key(t[ID])) end
+  remove(DONE, t[ID])
+  if t[STATE] == FAILED then remove(dead_key(t[LINE]), t[ID]) end
+  local change = lane_of_task(t).change
+  change[t[STATE]] = change[t[STATE]] - 1
+  kept_change = kept_change - #t[BYTES]
 end
 
 for _, id in ipairs(due(DONE)) do
   local t = load(id)
-  if t and t.state >= SUCCEEDED and t.deadline <= now then
+  if t and t[STATE] >= SUCCEEDED and t[DEADLINE] <= now then
     purge(t)
     purged = purged + 1
-    if t.state == FAILED then purged_failed = purged_failed + 1 end
+    if t[STATE] == FAILED then purged_failed = purged_failed + 1 end
   else
     remove(DONE, id)
   end
@@ -112,7 +114,8 @@ end
 flush()
 
 local kept_limit = tonumber(ARGV[9])
-local function kept() return tonumber(redis.call('HGET', STAT, 'kept_bytes') or '0') end
+local kept_before = tonumber(redis.call('HGET', STAT, 'kept_bytes') or '0')
+local function kept() return kept_before + kept_change end
 if kept_limit > 0 and kept() > kept_limit then
   -- Those that would go next by their retention go first. FAILED ones, which stay, are stepped over.
   for page = 0, EVICTION_PAGES - 1 do
@@ -120,7 +123,7 @@ if kept_limit > 0 and kept() > kept_limit then
     for _, id in ipairs(ids) do
       if evicted >= bound or kept() <= kept_limit then break end
       local t = load(id)
-      if t and t.state >= SUCCEEDED and t.state ~= FAILED then
+      if t and t[STATE] >= SUCCEEDED and t[STATE] ~= FAILED then
         purge(t)
         evicted = evicted + 1
       end

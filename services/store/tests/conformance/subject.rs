@@ -233,7 +233,7 @@ impl OnRedis {
             .query_async(&mut self.connection)
             .await
             .unwrap();
-        let passing = ["clock", "meta", "ev", "bell", "rq:", "names", "stat"];
+        let passing = ["clock", "meta", "ev", "sg", "bell", "rq:", "names", "stat"];
         all.into_iter()
             .filter(|key| {
                 !passing

@@ -25,6 +25,10 @@ use crate::{error, progress::Told, settle, shared::Shared, stream::Stream};
 const MAX_KIB: u32 = 64 << 10;
 const LEAST_KIB: u32 = 4;
 
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024).unwrap_or(MAX_KIB).clamp(LEAST_KIB, MAX_KIB)
+}
+
 /// Room for one message under way.
 pub(super) type Permit = Option<OwnedSemaphorePermit>;
 
@@ -65,9 +69,13 @@ impl Lanes {
 
     /// Waits for room for a message of so many bytes. Cancel-safe.
     pub(super) async fn admit(&self, bytes: usize) -> Permit {
-        let kib = u32::try_from(bytes / 1024).unwrap_or(MAX_KIB).clamp(LEAST_KIB, MAX_KIB);
         // Never closed.
-        Arc::clone(&self.room).acquire_many_owned(kib).await.ok()
+        Arc::clone(&self.room).acquire_many_owned(kib(bytes)).await.ok()
+    }
+
+    /// Room for a message of so many bytes, if there is some now.
+    pub(super) fn try_admit(&self, bytes: usize) -> Option<Permit> {
+        Arc::clone(&self.room).try_acquire_many_owned(kib(bytes)).ok().map(Some)
     }
 
     pub(super) fn report(&self, report: v1::ReportProgressRequest, permit: Permit) {
