@@ -106,6 +106,16 @@ impl TestServer {
         self.directory.path()
     }
 
+    /// Ends it and moves its files there, for a person to look at.
+    pub fn keep(mut self, to: &Path) {
+        self.kill();
+        let moved = Command::new("cp").arg("-r").arg(self.directory.path()).arg(to).status();
+        assert!(
+            moved.is_ok_and(|status| status.success()),
+            "the server's files are kept"
+        );
+    }
+
     /// Whether the process is there.
     pub fn is_running(&mut self) -> bool {
         let ended = self

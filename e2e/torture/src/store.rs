@@ -146,9 +146,10 @@ impl Store {
                 let id = id_text(&key[Self::key("t:").len()..]);
                 // Purged since the scan.
                 let Some(value) = value else { continue };
+                let shown = value.escape_ascii().to_string();
                 match stored(Bytes::from(value)) {
                     Ok(task) => drop(contents.tasks.insert(id, task)),
-                    Err(error) => contents.unreadable.push(format!("{id}: {error}")),
+                    Err(error) => contents.unreadable.push(format!("{id}: {error}: {shown}")),
                 }
             }
         }

@@ -274,11 +274,13 @@ impl World {
         &self.journal
     }
 
-    /// Leaves logs and journal where they are, for a person to look at.
+    /// Leaves logs, journal and the server's files where they are, for a person to look at.
     #[must_use]
-    pub fn keep(mut self) -> PathBuf {
-        self.folder.disable_cleanup(true);
-        self.folder.path().to_owned()
+    pub fn keep(self) -> PathBuf {
+        let mut folder = self.folder;
+        folder.disable_cleanup(true);
+        self.redis.into_inner().keep(&folder.path().join("server"));
+        folder.path().to_owned()
     }
 
     /// Where logs are.

@@ -150,11 +150,13 @@ fn target() -> PathBuf {
     folder().join("target")
 }
 
-/// Without debug information: there are many of these programs.
+/// Optimized a little: the rig wants more load than a program without that can bear on a small machine. And without debug information:
+/// there are many of these programs.
 async fn cargo_build(tree: &Path) -> Result<Output, Failure> {
     let building = Command::new("nice")
         .args(["-n", "10", "cargo", "build", "--quiet", "--locked"])
         .args(["-p", "tidemill", "--bin", "tidemill"])
+        .args(["--config", "profile.dev.opt-level=1"])
         .args(["--config", "profile.dev.debug=false"])
         .args(["--config", "profile.dev.strip=true"])
         .arg("--target-dir")
