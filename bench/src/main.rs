@@ -8,7 +8,6 @@
 //! Everything that is not the rig runs as a process of its own with one thread, so that its CPU can be told from that of the others.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a measurement that cannot be made must stop loudly"

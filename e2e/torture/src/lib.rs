@@ -9,9 +9,7 @@
 //! A checker is worth what it finds: `torture-mutants` builds Tidemill with seeded bugs and insists that each is caught.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test rig: whatever is not as expected must end it loudly"
 )]
 

@@ -81,14 +81,15 @@ pub async fn play(options: &RoundOptions) -> Outcome {
     let world = Arc::new(World::start(&options.world).await);
     let begun = unix_ms();
     let meter = Arc::new(Meter::default());
-    let supervisor = {
+    let (mut supervisor, mut memory) = (JoinSet::new(), JoinSet::new());
+    {
         let (world, meter) = (Arc::clone(&world), Arc::clone(&meter));
-        tokio::spawn(async move { world.supervise(&meter).await })
-    };
-    let memory = {
+        supervisor.spawn(async move { world.supervise(&meter).await });
+    }
+    {
         let (world, meter) = (Arc::clone(&world), Arc::clone(&meter));
-        tokio::spawn(async move { sample_memory(&world, &meter).await })
-    };
+        memory.spawn(async move { sample_memory(&world, &meter).await });
+    }
     let shared = Arc::new(Shared {
         client: world.client(),
         meter: Arc::clone(&meter),
@@ -126,9 +127,9 @@ pub async fn play(options: &RoundOptions) -> Outcome {
     drop(deaf);
     let evidence = collect(&world, &shared.client, history, injected, (begun, healed)).await;
     meter.close();
-    let last_words = supervisor.await.expect("the supervisor ended");
+    let last_words = supervisor.join_all().await.concat();
     let mut evidence = evidence;
-    evidence.memory = memory.await.expect("the sampler ended");
+    evidence.memory = memory.join_all().await.concat();
     // A role ends by itself for one reason only: the store is another one.
     let reason = "another identity";
     evidence

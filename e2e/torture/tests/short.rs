@@ -1,5 +1,7 @@
 //! The short form of `make torture`: a few seconds of the plans that break most, on the binary as the tests build it.
 
+#![expect(clippy::expect_used, reason = "tests fail by panicking")]
+
 use std::time::Duration;
 
 use tidemill_e2e::binary;

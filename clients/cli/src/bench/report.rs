@@ -191,10 +191,13 @@ impl Report {
 pub(super) fn progress(quiet: bool, begun: Instant, ledger: Arc<Ledger>) -> AbortHandle {
     let shown = !quiet && std::io::stderr().is_terminal();
     tokio::spawn(async move {
+        if !shown {
+            return;
+        }
         let mut every = tokio::time::interval(Duration::from_secs(1));
         let mut before = 0;
         every.tick().await;
-        while shown {
+        loop {
             every.tick().await;
             let (line, finished) = ledger.tally(|tally| {
                 let (stored, finished) = (tally.stored, tally.finished_tasks());
