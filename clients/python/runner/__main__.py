@@ -153,8 +153,12 @@ class Runner:
         self.face.let_go(command["task_id"])
         return {}, None
 
+    async def op_worker_health(self, command: dict[str, Any]) -> Any:
+        worker, _ = self._workers[command["worker"]]
+        return {"healthy": worker.is_healthy, "status": worker.status}, None
+
     async def op_worker_stop(self, command: dict[str, Any]) -> Any:
-        worker, ended = self._workers.pop(command["worker"])
+        worker, ended = self._workers[command["worker"]]
         worker.stop()
         error = await ended
         if error is not None:

@@ -97,6 +97,12 @@ const operations: Record<string, (command: Command) => Promise<object> | object>
     return {};
   },
 
+  worker_health(command) {
+    const found = workers.get(text(command, "worker"));
+    if (!found) throw new Error("no such worker");
+    return { healthy: found.worker.isHealthy, status: found.worker.status };
+  },
+
   async worker_stop(command) {
     const found = workers.get(text(command, "worker"));
     if (!found) throw new Error("no such worker");

@@ -122,11 +122,13 @@ func (r *runner) obey(told command) {
 		answer(fields{}, r.startWorker(client, told))
 	case "worker_stop":
 		go func() { answer(fields{}, r.stopWorker(told.Worker)) }()
+	case "worker_health":
+		answer(r.workerHealth(told.Worker))
 	case "let_go":
 		r.letGo(told.TaskID)
 		answer(fields{}, nil)
 	default:
-		r.say(fields{"id": told.ID, "unsupported": "no op is called " + told.Op})
+		answer(nil, fmt.Errorf("no op is called %q", told.Op))
 	}
 }
 

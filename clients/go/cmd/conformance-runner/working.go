@@ -9,9 +9,10 @@ import (
 
 // working is a worker that runs, or has ended.
 type working struct {
-	stop  context.CancelFunc
-	ended chan struct{}
-	err   error
+	worker *tidemill.Worker
+	stop   context.CancelFunc
+	ended  chan struct{}
+	err    error
 }
 
 func (r *runner) startWorker(client *tidemill.Client, told command) error {
@@ -36,7 +37,7 @@ func (r *runner) startWorker(client *tidemill.Client, told command) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	running := &working{stop: stop, ended: make(chan struct{})}
+	running := &working{worker: worker, stop: stop, ended: make(chan struct{})}
 	r.mu.Lock()
 	r.workers[told.Worker] = running
 	r.mu.Unlock()
@@ -55,7 +56,6 @@ func (r *runner) startWorker(client *tidemill.Client, told command) error {
 func (r *runner) stopWorker(name string) error {
 	r.mu.Lock()
 	running := r.workers[name]
-	delete(r.workers, name)
 	r.mu.Unlock()
 	if running == nil {
 		return fmt.Errorf("no worker is called %q", name)
@@ -64,6 +64,16 @@ func (r *runner) stopWorker(name string) error {
 	running.stop()
 	<-running.ended
 	return running.err
+}
+
+func (r *runner) workerHealth(name string) (fields, error) {
+	r.mu.Lock()
+	running := r.workers[name]
+	r.mu.Unlock()
+	if running == nil {
+		return nil, fmt.Errorf("no worker is called %q", name)
+	}
+	return fields{"healthy": running.worker.IsHealthy(), "status": running.worker.Status().String()}, nil
 }
 
 func (r *runner) tell(worker string, event tidemill.WorkerEvent) {
