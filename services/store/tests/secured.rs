@@ -79,7 +79,8 @@ async fn tls_an_acl_user_and_a_password_file() {
         .await
         .err()
         .unwrap();
-    assert!(matches!(refused, OpenError::Store(_)), "{refused}");
+    assert!(matches!(refused, OpenError::Config(_)), "{refused}");
+    assert!(refused.to_string().contains("redis.password_file"), "{refused}");
     assert!(!refused.to_string().contains("guess"), "{refused}");
     fs::write(path("password"), "open-sesame").unwrap();
     let strangers = tempfile::tempdir().unwrap();
