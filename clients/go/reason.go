@@ -35,6 +35,7 @@ const (
 	ReasonHandlerFailed        Reason = "HANDLER_FAILED"
 	ReasonProtocolViolation    Reason = "PROTOCOL_VIOLATION"
 	ReasonAttemptsExhausted    Reason = "ATTEMPTS_EXHAUSTED"
+	ReasonStreamSilent         Reason = "STREAM_SILENT"
 )
 
 const reasonPrefix = "ERROR_REASON_"

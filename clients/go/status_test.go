@@ -97,7 +97,7 @@ func TestEveryReasonOfTheContractHasAConstant(t *testing.T) {
 		ReasonMemoryExhausted: true, ReasonWatchLimit: true, ReasonStoreUnavailable: true, ReasonStoreChanged: true,
 		ReasonDraining: true, ReasonDeadlineExceeded: true, ReasonInternal: true, ReasonOutputTooLarge: true,
 		ReasonAttemptTimeout: true, ReasonCrashLimit: true, ReasonReleaseLimit: true, ReasonHandlerFailed: true,
-		ReasonProtocolViolation: true, ReasonAttemptsExhausted: true,
+		ReasonProtocolViolation: true, ReasonAttemptsExhausted: true, ReasonStreamSilent: true,
 	}
 	for number := range tidemillv1.ErrorReason_name {
 		if reason := reasonOf(tidemillv1.ErrorReason(number)); number != 0 && !known[reason] {

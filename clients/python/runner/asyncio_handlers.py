@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -64,11 +65,20 @@ def handlers(client: aio.Client, gates: dict[str, asyncio.Event]) -> dict[str, H
         time.sleep(task.payload.to_json()["ms"] / 1_000)  # noqa: ASYNC251
         return "blocked"
 
+    async def stubborn(task: aio.Context) -> Any:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + task.payload.to_json()["ms"] / 1_000
+        while (left := until - loop.time()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(left)
+        return "stubborn"
+
     async def bad_output(task: aio.Context) -> Any:
         return object()
 
     async def enqueue(task: aio.Context) -> Any:
         return (await client.enqueue(Task("conf.nobody"))).task_id
 
-    found = [echo, fail, permanent, retry_after, flaky, throw, report, wait_cancel, ignore_cancel, deaf, hold, block, bad_output, enqueue]
+    found = [echo, fail, permanent, retry_after, flaky, throw, report, wait_cancel, ignore_cancel]
+    found += [deaf, hold, block, stubborn, bad_output, enqueue]
     return {f"conf.{handler.__name__}": handler for handler in found} | {"conf.facts": tell_facts}

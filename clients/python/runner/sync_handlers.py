@@ -64,11 +64,16 @@ def handlers(client: Client, gates: dict[str, threading.Event]) -> dict[str, Han
         time.sleep(task.payload.to_json()["ms"] / 1_000)
         return "blocked"
 
+    def stubborn(task: Context) -> Any:
+        time.sleep(task.payload.to_json()["ms"] / 1_000)
+        return "stubborn"
+
     def bad_output(task: Context) -> Any:
         return object()
 
     def enqueue(task: Context) -> Any:
         return client.enqueue(Task("conf.nobody")).task_id
 
-    found = [echo, fail, permanent, retry_after, flaky, throw, report, wait_cancel, ignore_cancel, deaf, hold, block, bad_output, enqueue]
+    found = [echo, fail, permanent, retry_after, flaky, throw, report, wait_cancel, ignore_cancel]
+    found += [deaf, hold, block, stubborn, bad_output, enqueue]
     return {f"conf.{handler.__name__}": handler for handler in found} | {"conf.facts": facts}

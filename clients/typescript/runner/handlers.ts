@@ -1,5 +1,7 @@
 // The handlers that every runner has.
 
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { Failure, type Client, type Handler } from "../src/index.js";
 
 const held = new Map<string, () => void>();
@@ -56,7 +58,14 @@ export function handlers(client: () => Client): Record<string, Handler> {
       await task.cancelled();
       return "anyway";
     },
-    "conf.deaf": () => new Promise(() => undefined),
+    "conf.deaf": (task) =>
+      new Promise((_, reject) => {
+        task.stopped.addEventListener("abort", () => reject(task.stopped.reason as Error));
+      }),
+    "conf.stubborn": async (task) => {
+      await sleep(task.payload.json<{ ms: number }>().ms);
+      return "stubborn";
+    },
     "conf.hold": async (task) => {
       if (!free.has(task.taskId)) {
         await new Promise<void>((resolve) => {

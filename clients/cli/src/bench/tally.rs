@@ -9,14 +9,16 @@ use crate::error::exit_code;
 
 /// Digits that a value keeps.
 const DIGITS: u8 = 3;
+/// In µs: what takes longer counts as an hour.
+const LONGEST: u64 = 3_600_000_000;
 
 /// Latencies in µs.
 pub(super) struct Latencies(Option<Histogram<u64>>);
 
 impl Default for Latencies {
     fn default() -> Self {
-        // Fails only for digits beyond five.
-        Self(Histogram::new(DIGITS).ok())
+        // Fails only for digits beyond five. With bounds: one that grows by itself cuts off what does not fit yet.
+        Self(Histogram::new_with_bounds(1, LONGEST, DIGITS).ok())
     }
 }
 

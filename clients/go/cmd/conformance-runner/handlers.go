@@ -28,6 +28,7 @@ func (r *runner) handler(kind string) tidemill.Handler {
 		"conf.deaf":          deaf,
 		"conf.hold":          r.hold,
 		"conf.block":         block,
+		"conf.stubborn":      stubborn,
 		"conf.bad_output":    badOutput,
 		"conf.enqueue":       r.enqueue,
 	}
@@ -154,6 +155,18 @@ func block(_ context.Context, task *tidemill.Attempt) (tidemill.Payload, error) 
 	for until := time.Now().Add(span(&asked.MS)); time.Now().Before(until); {
 	}
 	return tidemill.Text("blocked"), nil
+}
+
+// stubborn sleeps whatever becomes of its context.
+func stubborn(_ context.Context, task *tidemill.Attempt) (tidemill.Payload, error) {
+	var asked struct {
+		MS int64 `json:"ms"`
+	}
+	if err := task.Payload.Decode(&asked); err != nil {
+		return tidemill.Payload{}, err
+	}
+	time.Sleep(span(&asked.MS))
+	return tidemill.Text("stubborn"), nil
 }
 
 func badOutput(context.Context, *tidemill.Attempt) (tidemill.Payload, error) {

@@ -186,6 +186,8 @@ class ErrorReason(Name):
     """The call does not fit the state of the stream."""
     ATTEMPTS_EXHAUSTED = "ATTEMPTS_EXHAUSTED"
     """Of a task: its last allowed attempt ended because the lease expired."""
+    STREAM_SILENT = "STREAM_SILENT"
+    """Nothing came over the worker's stream for three ping intervals; it connects again."""
 
     @classmethod
     def _contract(cls) -> tuple[Any, str]:
