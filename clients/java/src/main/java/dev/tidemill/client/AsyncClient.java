@@ -114,18 +114,28 @@ public final class AsyncClient {
     }
 
     private CompletableFuture<TaskSnapshot> get(String taskId, Duration wait) {
-        GetResultRequest.Builder request = GetResultRequest.newBuilder().setTaskId(taskId);
-        if (!wait.isZero()) {
-            request.setWait(Protos.duration(wait));
-        }
         Limits limits = shared.limits.withDeadline(shared.limits.deadline().plus(wait));
         var call =
-                Call.make(
+                Call.makeEach(
                         shared.results,
                         ResultsServiceGrpc.getGetResultMethod(),
-                        request.build(),
+                        left -> get(taskId, wait, left),
                         limits);
         return cancelling(call.thenApply(TaskSnapshot::of), call);
+    }
+
+    /**
+     * A later try has less time: the server must not hold its answer back for longer than this side
+     * waits.
+     */
+    private GetResultRequest get(String taskId, Duration wait, Duration left) {
+        Duration spare = left.minus(shared.limits.deadline());
+        Duration held = spare.compareTo(wait) < 0 ? spare : wait;
+        GetResultRequest.Builder request = GetResultRequest.newBuilder().setTaskId(taskId);
+        if (!held.isNegative() && !held.isZero()) {
+            request.setWait(Protos.duration(held));
+        }
+        return request.build();
     }
 
     /** See {@link Client#queues}. */

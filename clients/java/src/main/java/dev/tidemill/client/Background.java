@@ -20,8 +20,7 @@ final class Background {
 
     /** Does it on a callback thread after this long. */
     static Future<?> after(Duration delay, Runnable what) {
-        long nanos = Math.max(0, Clock.nanos(delay));
-        return TIMER.schedule(() -> POOL.execute(what), nanos, TimeUnit.NANOSECONDS);
+        return TIMER.schedule(() -> POOL.execute(what), Clock.nanos(delay), TimeUnit.NANOSECONDS);
     }
 
     static ThreadFactory threads(String name) {

@@ -23,8 +23,18 @@ final class Batch {
     private final CompletableFuture<List<BatchOutcome>> result = new CompletableFuture<>();
     private int next;
 
-    /** An entry that is not settled yet, with its place in the answer. */
-    private record Open(int index, EnqueueRequest request) {}
+    /**
+     * An entry that is not settled yet, with its place in the answer.
+     *
+     * @param outcome over all calls so far: an earlier one may have stored it, even if the last one
+     *     did not
+     */
+    private record Open(int index, EnqueueRequest request, Outcome outcome) {
+        Open after(Fault fault) {
+            boolean unknown = fault.outcome() == Outcome.UNKNOWN;
+            return unknown ? new Open(index, request, Outcome.UNKNOWN) : this;
+        }
+    }
 
     /** Entries of one call and all its repetitions. */
     private final class Part {
@@ -58,7 +68,7 @@ final class Batch {
                 break;
             }
             bytes += size;
-            open.add(new Open(next++, request));
+            open.add(new Open(next++, request, Outcome.NOT_APPLIED));
         }
         if (open.isEmpty()) {
             result.complete(List.copyOf(Arrays.asList(outcomes)));
@@ -126,7 +136,7 @@ final class Batch {
             if (next.how() == Again.How.NEVER) {
                 refuse(entry, fault);
             } else {
-                again.add(entry);
+                again.add(entry.after(fault));
                 why.add(fault);
                 delay = next.delay().compareTo(delay) > 0 ? next.delay() : delay;
             }
@@ -161,6 +171,7 @@ final class Batch {
     }
 
     private void refuse(Open entry, Fault fault) {
-        outcomes[entry.index] = BatchOutcome.of(fault.withKey(entry.request.getIdempotencyKey()));
+        Fault over = fault.withOutcome(entry.after(fault).outcome);
+        outcomes[entry.index] = BatchOutcome.of(over.withKey(entry.request.getIdempotencyKey()));
     }
 }

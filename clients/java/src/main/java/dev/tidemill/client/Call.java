@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /**
  * Makes one unary call out of several tries: until it is answered, refused for good, or the limits
@@ -22,7 +23,7 @@ final class Call<Q, A> {
 
     private final Link link;
     private final MethodDescriptor<Q, A> method;
-    private final Q message;
+    private final Function<Duration, Q> message;
     private final Limits limits;
     private final long deadline;
     private final CompletableFuture<A> result = new CompletableFuture<>();
@@ -32,7 +33,11 @@ final class Call<Q, A> {
     private int tries;
     private ClientCall<Q, A> running;
 
-    private Call(Link link, MethodDescriptor<Q, A> method, Q message, Limits limits) {
+    private Call(
+            Link link,
+            MethodDescriptor<Q, A> method,
+            Function<Duration, Q> message,
+            Limits limits) {
         this.link = link;
         this.method = method;
         this.message = message;
@@ -42,6 +47,15 @@ final class Call<Q, A> {
 
     static <Q, A> CompletableFuture<A> make(
             Link link, MethodDescriptor<Q, A> method, Q message, Limits limits) {
+        return makeEach(link, method, left -> message, limits);
+    }
+
+    /** The same, but each try has a message of its own, by the time that is left for it. */
+    static <Q, A> CompletableFuture<A> makeEach(
+            Link link,
+            MethodDescriptor<Q, A> method,
+            Function<Duration, Q> message,
+            Limits limits) {
         return new Call<>(link, method, message, limits).start();
     }
 
@@ -72,9 +86,13 @@ final class Call<Q, A> {
     /** The deadline passed. A try that is under way ends by itself, and knows more. */
     private synchronized void late() {
         if (running == null) {
-            Fault none = Fault.deadline(Outcome.NOT_APPLIED, link.address, limits.deadline());
-            fail(last != null ? last : link.line.why().orElse(none));
+            fail(why(Fault.deadline(Outcome.NOT_APPLIED, link.address, limits.deadline())));
         }
+    }
+
+    /** What is known of the server's being away tells more than that the time was over. */
+    private Fault why(Fault otherwise) {
+        return last != null ? last : link.line.why().orElse(otherwise);
     }
 
     private void attempt(Line.Turn turn) {
@@ -89,18 +107,25 @@ final class Call<Q, A> {
     private void send(Line.Turn turn) {
         ClientCall<Q, A> call;
         ManagedChannel channel;
+        Q request;
         Fate fate = new Fate();
         synchronized (this) {
+            Duration left = Clock.until(deadline);
+            Fault away = left.compareTo(NEAR) <= 0 ? why(null) : null;
+            if (away != null) {
+                // Such a try would tell nothing but that its time was too short.
+                fail(away);
+            }
             if (result.isDone()) {
                 turn.release();
                 return;
             }
             tries++;
             channel = link.channel();
-            long left = Clock.until(deadline).toNanos();
+            request = message.apply(left);
             CallOptions options =
                     CallOptions.DEFAULT
-                            .withDeadlineAfter(left, TimeUnit.NANOSECONDS)
+                            .withDeadlineAfter(left.toNanos(), TimeUnit.NANOSECONDS)
                             .withStreamTracerFactory(fate);
             call = channel.newCall(method, options);
             running = call;
@@ -108,7 +133,7 @@ final class Call<Q, A> {
         link.line.attempts.increment();
         call.start(new Answer(turn, channel, fate), new Metadata());
         call.request(2);
-        call.sendMessage(message);
+        call.sendMessage(request);
         call.halfClose();
         if (result.isDone()) {
             cancelRunning();
@@ -154,6 +179,9 @@ final class Call<Q, A> {
                     turn.release();
                     result.complete(answer);
                 }
+            } catch (RuntimeException bug) {
+                // Whoever waits is to hear of it.
+                result.completeExceptionally(bug);
             } finally {
                 turn.release();
             }
@@ -182,6 +210,11 @@ final class Call<Q, A> {
     private void failed(Fault fault, Line.Turn turn) {
         if (fault.outcome() == Outcome.UNKNOWN) {
             outcome = Outcome.UNKNOWN;
+        }
+        if (fault.kind() == ErrorKind.DEADLINE_EXCEEDED && fault.outcome() != Outcome.UNKNOWN) {
+            // The time was over before anything was sent.
+            fail(why(fault));
+            return;
         }
         last = fault;
         Again again = fault.again();

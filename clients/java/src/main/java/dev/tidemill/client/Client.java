@@ -35,12 +35,28 @@ public final class Client implements AutoCloseable {
     }
 
     /**
+     * A client of the server that the environment variable {@code TIDEMILL_URL} names, and without
+     * it of {@link #DEFAULT_URL}. {@code TIDEMILL_RESULTS_URL} and {@code TIDEMILL_WORKER_URL} name
+     * the roles that have addresses of their own.
+     *
+     * @throws TidemillException of kind {@link ErrorKind#INVALID} if an address is none
+     */
+    public static Client connect() {
+        return builder().build();
+    }
+
+    /**
      * A client with default settings. Connects with the first call.
      *
      * @throws TidemillException of kind {@link ErrorKind#INVALID} if the address is none
      */
     public static Client connect(String url) {
         return builder(url).build();
+    }
+
+    /** Sets up a client of the addresses of the environment, as {@link #connect()}. */
+    public static ClientBuilder builder() {
+        return ClientBuilder.of(System::getenv);
     }
 
     /**

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /** Sets up a {@link Client}. */
 public final class ClientBuilder {
@@ -21,6 +22,14 @@ public final class ClientBuilder {
 
     ClientBuilder(String url) {
         this.url = Objects.requireNonNull(url, "url");
+    }
+
+    /** The addresses that the environment names, where it does. */
+    static ClientBuilder of(UnaryOperator<String> environment) {
+        String url = environment.apply("TIDEMILL_URL");
+        return new ClientBuilder(url == null || url.isEmpty() ? Client.DEFAULT_URL : url)
+                .resultsUrl(environment.apply("TIDEMILL_RESULTS_URL"))
+                .workerUrl(environment.apply("TIDEMILL_WORKER_URL"));
     }
 
     /** Address of the results role, where it has one of its own. */
@@ -52,7 +61,7 @@ public final class ClientBuilder {
 
     /** Longest time for one unary call, all its tries included. Without it: 10 s. */
     public ClientBuilder timeout(Duration time) {
-        timeout = Objects.requireNonNull(time, "time");
+        timeout = Clock.bounded(Objects.requireNonNull(time, "time"));
         return this;
     }
 
@@ -73,8 +82,9 @@ public final class ClientBuilder {
     }
 
     /**
-     * Where the trace context of an enqueued task comes from, if neither the task nor the handler
-     * that enqueues it has one: e.g. the current span of your tracing library.
+     * Where the trace context of an enqueued task comes from, if the task has none of its own: e.g.
+     * the current span of your tracing library. If this has none, a task that a handler enqueues
+     * carries the handler's on.
      */
     public ClientBuilder traceContext(Supplier<Optional<TraceContext>> source) {
         trace = Objects.requireNonNull(source, "source");

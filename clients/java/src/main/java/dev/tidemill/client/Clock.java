@@ -5,12 +5,20 @@ import java.time.Duration;
 /** A point in monotonic time, in nanoseconds of {@link System#nanoTime}. */
 final class Clock {
     /** About a century: what is longer is for ever, and must not overflow. */
-    private static final Duration FOREVER = Duration.ofDays(36_500);
+    static final Duration FOREVER = Duration.ofDays(36_500);
 
     private Clock() {}
 
+    /** Between nothing and for ever. */
+    static Duration bounded(Duration duration) {
+        if (duration.isNegative()) {
+            return Duration.ZERO;
+        }
+        return duration.compareTo(FOREVER) > 0 ? FOREVER : duration;
+    }
+
     static long nanos(Duration duration) {
-        return duration.compareTo(FOREVER) > 0 ? FOREVER.toNanos() : duration.toNanos();
+        return bounded(duration).toNanos();
     }
 
     /** The point this long from now. */

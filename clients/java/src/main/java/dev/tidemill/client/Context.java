@@ -15,10 +15,14 @@ public final class Context {
     /** The contract's limit of one chunk. */
     private static final int MOST_CHUNK = 64 * 1024;
 
+    /** The contract's limit of the text of a progress. */
+    private static final int MOST_TEXT = 1024;
+
     private final Assignment assignment;
     private final Payload payload;
     private final Reports reports;
     private final CompletableFuture<CancelRequest> cancel = new CompletableFuture<>();
+    private volatile CancelRequest asked;
     private volatile boolean over;
     private volatile String refused;
 
@@ -105,13 +109,14 @@ public final class Context {
     }
 
     /**
-     * Tells how far the attempt has come: a share between 0 and 1, and a short text for people.
-     * Never waits: it is dropped if much else is on its way, and the server stores it at most twice
-     * a second, the latest winning.
+     * Tells how far the attempt has come: a share between 0 and 1, and a short text for people, cut
+     * at 1 KiB. Never waits: it is dropped if much else is on its way, and the server stores it at
+     * most twice a second, the latest winning.
      */
     public void progress(double fraction, String message) {
         double share = Double.isNaN(fraction) ? 0 : Math.min(1, Math.max(0, fraction));
-        var progress = dev.tidemill.v1.Progress.newBuilder().setFraction(share).setMessage(message);
+        String text = Failure.cut(message, MOST_TEXT);
+        var progress = dev.tidemill.v1.Progress.newBuilder().setFraction(share).setMessage(text);
         if (!over) {
             reports.offer(token(), report(about().setProgress(progress)));
         }
@@ -145,12 +150,12 @@ public final class Context {
 
     /** The request to stop, if there is one. */
     public Optional<CancelRequest> cancelRequest() {
-        return Optional.ofNullable(cancel.getNow(null));
+        return Optional.ofNullable(asked);
     }
 
     /** True once the handler is asked to stop. */
     public boolean isCancelled() {
-        return cancel.isDone();
+        return asked != null;
     }
 
     /**
@@ -171,8 +176,10 @@ public final class Context {
         }
     }
 
+    /** What hangs on {@link #cancelled} is the handler's, and must not hold up the session. */
     void ask(CancelRequest request) {
-        cancel.complete(request);
+        asked = request;
+        Background.POOL.execute(() -> cancel.complete(request));
     }
 
     /** Why it is asked to stop; may be null. */

@@ -13,8 +13,13 @@ import java.util.concurrent.CancellationException;
 public final class Failure extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** The server cuts longer messages at 8 KiB. */
-    private static final int MOST_TEXT = 8 * 1024;
+    /** The contract keeps so many bytes of each. */
+    private static final int MOST_MESSAGE = 8 * 1024;
+
+    private static final int MOST_TYPE = 256;
+
+    /** Causes of causes that are told: a chain may be a ring. */
+    private static final int MOST_CAUSES = 16;
 
     private enum Kind {
         FAILED,
@@ -58,10 +63,12 @@ public final class Failure extends RuntimeException {
         boolean silent = error.getMessage() == null;
         StringBuilder text =
                 new StringBuilder(silent ? error.getClass().getSimpleName() : error.getMessage());
-        for (Throwable at = error.getCause(); at != null; at = at.getCause()) {
+        Throwable at = error.getCause();
+        for (int i = 0; at != null && i < MOST_CAUSES && text.length() < MOST_MESSAGE; i++) {
             if (at.getMessage() != null && text.indexOf(at.getMessage()) < 0) {
                 text.append(": ").append(at.getMessage());
             }
+            at = at.getCause();
         }
         String type = error.getClass().getName();
         return new Failure(Kind.FAILED, text.toString(), error, type, false, null);
@@ -141,8 +148,8 @@ public final class Failure extends RuntimeException {
         FailTaskRequest.Builder fail =
                 FailTaskRequest.newBuilder()
                         .setLeaseToken(token)
-                        .setMessage(cut(String.valueOf(getMessage())))
-                        .setType(cut(typeName))
+                        .setMessage(cut(String.valueOf(getMessage()), MOST_MESSAGE))
+                        .setType(cut(typeName, MOST_TYPE))
                         .setPermanent(permanent);
         if (retryAfter != null) {
             fail.setRetryAfter(Protos.duration(retryAfter));
@@ -160,7 +167,31 @@ public final class Failure extends RuntimeException {
         return WorkRequest.newBuilder().setRelease(release).build();
     }
 
-    private static String cut(String text) {
-        return text.length() <= MOST_TEXT ? text : text.substring(0, MOST_TEXT);
+    /**
+     * Cuts a text that is longer than so many bytes of UTF-8, at a character. The server would cut
+     * it, too, but a message of many megabytes would break the stream first, for all tasks.
+     */
+    static String cut(String text, int most) {
+        int bytes = 0;
+        int end = 0;
+        while (end < text.length()) {
+            int character = text.codePointAt(end);
+            bytes += bytes(character);
+            if (bytes > most) {
+                return text.substring(0, end);
+            }
+            end += Character.charCount(character);
+        }
+        return text;
+    }
+
+    private static int bytes(int character) {
+        if (character < 0x80) {
+            return 1;
+        }
+        if (character < 0x800) {
+            return 2;
+        }
+        return character < 0x10000 ? 3 : 4;
     }
 }

@@ -16,6 +16,9 @@ final class Held {
     /** The registration did not adopt it: that is said once apart from the settle's own answer. */
     boolean notAdopted;
 
+    /** Progress or chunks were sent: a refusal may be of one of them. */
+    boolean reported;
+
     /** How often the server could not take the settle. */
     int refusals;
 

@@ -17,6 +17,12 @@ final class Job implements Runnable {
     private boolean stopped;
     private volatile boolean over;
 
+    /**
+     * How it ended, put down before it is reported: what waits for a stream must not be taken for
+     * what still runs.
+     */
+    private volatile WorkRequest settle;
+
     Job(Handler handler, Context context, Reports reports) {
         this.handler = handler;
         this.context = context;
@@ -32,6 +38,11 @@ final class Job implements Runnable {
         return over;
     }
 
+    /** How the handler ended; null: it has not. */
+    WorkRequest settle() {
+        return settle;
+    }
+
     /** Interrupts the handler. Nothing it says counts any more. */
     synchronized void stop() {
         stopped = true;
@@ -39,7 +50,7 @@ final class Job implements Runnable {
         if (thread != null) {
             thread.interrupt();
         } else if (stage != null) {
-            stage.toCompletableFuture().cancel(true);
+            cancel(stage);
         } else {
             over = true;
         }
@@ -77,30 +88,50 @@ final class Job implements Runnable {
             return;
         }
         CompletionStage<?> running = (CompletionStage<?>) output;
-        running.whenComplete(this::ended);
+        try {
+            running.whenComplete(this::ended);
+        } catch (RuntimeException odd) {
+            // A stage that nobody can wait for never ends by itself.
+            ended(null, odd);
+        }
         if (cancel) {
-            running.toCompletableFuture().cancel(true);
+            cancel(running);
         }
     }
 
+    /** What hangs on the stage is the handler's, and must not hold up the session. */
+    private static void cancel(CompletionStage<?> running) {
+        Background.POOL.execute(
+                () -> {
+                    try {
+                        running.toCompletableFuture().cancel(true);
+                    } catch (UnsupportedOperationException uncancellable) {
+                        // A stage need not be a future: it keeps its place until it ends.
+                    }
+                });
+    }
+
     private void ended(Object output, Throwable thrown) {
-        WorkRequest settle;
+        WorkRequest said;
         try {
-            settle =
+            said =
                     thrown == null
                             ? complete(output)
                             : Failure.ofThrown(thrown, context.isCancelled())
                                     .toSettle(context.token(), context.cause());
-        } catch (RuntimeException unserialisable) {
-            // The next attempt would make the same output.
-            String type = unserialisable.getClass().getName();
-            settle =
-                    Failure.permanent("the output: " + unserialisable.getMessage())
-                            .ofType(type)
-                            .toSettle(context.token(), null);
+        } catch (Throwable unserialisable) {
+            // Whatever it is: the server is to hear of it. The next attempt would make the same.
+            said = unsayable(unserialisable);
         }
+        settle = said;
         over = true;
-        reports.settle(context.token(), settle);
+        reports.settle(context.token(), said);
+    }
+
+    private WorkRequest unsayable(Throwable why) {
+        return Failure.permanent("the output: " + why.getMessage())
+                .ofType(why.getClass().getName())
+                .toSettle(context.token(), null);
     }
 
     private WorkRequest complete(Object output) {

@@ -1,6 +1,7 @@
 package dev.tidemill.client;
 
 import dev.tidemill.v1.CancelRequested;
+import dev.tidemill.v1.MessageKind;
 import dev.tidemill.v1.Refused;
 import dev.tidemill.v1.Settled;
 import dev.tidemill.v1.WorkRequest;
@@ -52,12 +53,15 @@ final class Leases {
         return soonest;
     }
 
-    /** A new stream has these. Whether an open settle was applied is unknown: it is said again. */
-    void adopted(List<String> tokens) {
+    /**
+     * A new stream, whose registration named some, has adopted these. Whether an open settle was
+     * applied is unknown: it is said again.
+     */
+    void adopted(Set<String> named, List<String> tokens) {
         Set<String> adopted = new HashSet<>(tokens);
         all.forEach(
                 (token, held) -> {
-                    held.notAdopted = !adopted.contains(token);
+                    held.notAdopted = named.contains(token) && !adopted.contains(token);
                     if (held.settle != null) {
                         held.due = null;
                         say.accept(held.settle);
@@ -69,7 +73,10 @@ final class Leases {
         Held held = all.get(message.getLeaseToken());
         if (held != null && held.settle == null) {
             held.job.context().ask(CancelRequest.of(message));
-            held.due = Clock.in(setup.cancelGrace());
+            if (held.due == null) {
+                // Said again after each registration: the grace began with the first.
+                held.due = Clock.in(setup.cancelGrace());
+            }
         }
     }
 
@@ -106,6 +113,8 @@ final class Leases {
         if (report.settles()) {
             held.settle = report.message();
             held.due = null;
+        } else {
+            held.reported = true;
         }
         return true;
     }
@@ -129,14 +138,19 @@ final class Leases {
         }
         String reason = message.getReason();
         String text = reason + ": " + message.getMessage();
-        boolean passing =
-                message.getOutcomeUnknown()
-                        || reason.equals("STORE_UNAVAILABLE")
-                        || reason.equals("DRAINING");
-        if (held.settle == null) {
+        boolean wrong = reason.equals("INVALID_REQUEST") && !message.getOutcomeUnknown();
+        boolean unsaid = unsaid(message.getKind());
+        if (held.settle == null || message.getKind() == MessageKind.MESSAGE_KIND_PROGRESS) {
             // A report; its handler hears of it with the next one.
             held.job.context().refuse(text);
-        } else if (passing) {
+        } else if (!unsaid && message.getKind() != kind(held.settle)) {
+            // Of a settle that another has replaced, whose own answer is still to come.
+            return;
+        } else if (!wrong || (unsaid && held.reported)) {
+            // It may pass; or it was a report before the settle that was refused, which an older
+            // server does not say: then the settle's own answer is still to come, and to say it
+            // again is harmless.
+            held.reported &= !wrong;
             held.refusals++;
             held.due = Clock.in(Backoff.wait(held.refusals, Session.MAX_BACKOFF));
             return;
@@ -150,6 +164,19 @@ final class Leases {
             forget(token);
         }
         setup.tell(new WorkerEvent.Refused(held.task, text));
+    }
+
+    private static boolean unsaid(MessageKind kind) {
+        return kind == MessageKind.MESSAGE_KIND_UNSPECIFIED || kind == MessageKind.UNRECOGNIZED;
+    }
+
+    private static MessageKind kind(WorkRequest settle) {
+        return switch (settle.getMessageCase()) {
+            case COMPLETE -> MessageKind.MESSAGE_KIND_COMPLETE;
+            case FAIL -> MessageKind.MESSAGE_KIND_FAIL;
+            case RELEASE -> MessageKind.MESSAGE_KIND_RELEASE;
+            default -> MessageKind.MESSAGE_KIND_UNSPECIFIED;
+        };
     }
 
     /** Says a settle again, or stops a handler that was asked to stop. */
@@ -169,19 +196,26 @@ final class Leases {
         Context context = held.job.context();
         if (held.settle != null) {
             say.accept(held.settle);
+        } else if (held.job.settle() != null) {
+            // It ended in time; its report waits for a stream.
+            settle(token, held.job.settle());
         } else if (context.isCancelled()) {
             settle(token, Failure.cancelled().toSettle(token, context.cause()));
         }
     }
 
-    /** The grace is over. */
+    /** The grace is over: what still runs is given back; what has ended waits for its answer. */
     void releaseRunning() {
         List<String> running =
                 all.entrySet().stream()
                         .filter(held -> held.getValue().settle == null)
                         .map(Map.Entry::getKey)
                         .toList();
-        running.forEach(token -> settle(token, Failure.release(token, false, true)));
+        running.forEach(
+                token -> {
+                    WorkRequest ended = all.get(token).job.settle();
+                    settle(token, ended != null ? ended : Failure.release(token, false, true));
+                });
     }
 
     /** Whoever forgets a lease stops its handler: nothing it does would count. */

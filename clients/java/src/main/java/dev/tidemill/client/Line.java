@@ -15,13 +15,14 @@ import java.util.function.BooleanSupplier;
  * and new calls wait instead of failing.
  */
 final class Line {
-    /** Longest wait between two probes of a server that is away. */
+    /** Longest wait between two probes of a server that is away, and for the end of one. */
     private static final Duration PROBE_CAP = Duration.ofSeconds(1);
 
     final Budget budget = new Budget();
     final LongAdder calls = new LongAdder();
     final LongAdder attempts = new LongAdder();
 
+    private final Duration longestTurn;
     private final ArrayDeque<Waiter> waiters = new ArrayDeque<>();
     private boolean taken;
     private Away away;
@@ -32,7 +33,7 @@ final class Line {
     /** Somebody in line, and whether they have given up meanwhile. */
     private record Waiter(CompletableFuture<Turn> turn, BooleanSupplier abandoned) {}
 
-    /** The right to try; to be given up when the try is over. */
+    /** The right to try; to be given up when the try is over, and lost if it takes long. */
     final class Turn {
         private final AtomicBoolean over;
 
@@ -45,6 +46,15 @@ final class Line {
                 handOn();
             }
         }
+    }
+
+    Line() {
+        this(PROBE_CAP);
+    }
+
+    /** Whoever tries for longer than this loses the turn, but goes on trying. */
+    Line(Duration longestTurn) {
+        this.longestTurn = longestTurn;
     }
 
     /**
@@ -115,8 +125,12 @@ final class Line {
     private void begin(Waiter next) {
         if (next.abandoned.getAsBoolean()) {
             handOn();
-        } else {
-            next.turn.complete(new Turn(true));
+            return;
         }
+        Turn turn = new Turn(true);
+        // A call that takes long by its nature, or a replica that hangs, must not keep the others
+        // waiting behind it.
+        Background.after(longestTurn, turn::release);
+        next.turn.complete(turn);
     }
 }

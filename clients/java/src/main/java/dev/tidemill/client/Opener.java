@@ -7,11 +7,13 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /**
  * Opens streams of the results role, in line with everybody else who finds it away. The deadline is
- * for opening only.
+ * for opening only: once for the wait in line, and once for the answer.
  */
 final class Opener {
     private final Link link;
@@ -86,17 +88,23 @@ final class Opener {
         }
     }
 
+    /** Null: closed meanwhile. */
     private Line.Turn turn() throws InterruptedException {
-        CompletableFuture<Line.Turn> turn = link.line.enter(closed::isDone);
+        AtomicBoolean gone = new AtomicBoolean();
+        CompletableFuture<Line.Turn> turn = link.line.enter(gone::get);
         boolean mine = false;
         try {
-            CompletableFuture.anyOf(turn, closed).get();
+            CompletableFuture.anyOf(turn, closed).get(Clock.nanos(limit), TimeUnit.NANOSECONDS);
             mine = turn.isDone() && !closed.isDone();
             return mine ? turn.get() : null;
+        } catch (TimeoutException late) {
+            Fault none = Fault.deadline(Outcome.NOT_APPLIED, link.address, limit);
+            throw link.line.why().orElse(none).exception();
         } catch (ExecutionException never) {
             throw new IllegalStateException(never);
         } finally {
             if (!mine) {
+                gone.set(true);
                 turn.thenAccept(Line.Turn::release);
             }
         }

@@ -10,18 +10,26 @@ import java.util.Optional;
 final class Protos {
     private Protos() {}
 
+    private static final int NANOS = 1_000_000_000;
+
+    /** One that is too long goes as it is: the server names the field and the limit. */
     static com.google.protobuf.Duration duration(Duration duration) {
+        // Of the contract's, both parts have the same sign.
+        boolean mixed = duration.isNegative() && duration.getNano() > 0;
         return com.google.protobuf.Duration.newBuilder()
-                .setSeconds(duration.getSeconds())
-                .setNanos(duration.getNano())
+                .setSeconds(duration.getSeconds() + (mixed ? 1 : 0))
+                .setNanos(duration.getNano() - (mixed ? NANOS : 0))
                 .build();
     }
 
-    /** One that the server sent. A negative one counts as zero. */
+    /** One that the server sent. A negative one counts as zero, an endless one as a century. */
     static Duration duration(com.google.protobuf.Duration duration) {
-        boolean negative = duration.getSeconds() < 0 || duration.getNanos() < 0;
-        return negative
-                ? Duration.ZERO
+        if (duration.getSeconds() < 0 || duration.getNanos() < 0) {
+            return Duration.ZERO;
+        }
+        boolean endless = duration.getSeconds() >= Clock.FOREVER.toSeconds();
+        return endless
+                ? Clock.FOREVER
                 : Duration.ofSeconds(duration.getSeconds(), duration.getNanos());
     }
 

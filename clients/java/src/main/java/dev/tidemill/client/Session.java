@@ -1,7 +1,6 @@
 package dev.tidemill.client;
 
 import dev.tidemill.v1.Assignment;
-import dev.tidemill.v1.Credits;
 import dev.tidemill.v1.Echo;
 import dev.tidemill.v1.Register;
 import dev.tidemill.v1.Registered;
@@ -21,8 +20,8 @@ final class Session {
     /** Longest wait between two connections, and before a settle is said again. */
     static final Duration MAX_BACKOFF = Duration.ofSeconds(5);
 
-    /** After the grace: how long the server may take to answer the last settles. */
-    private static final Duration LAST_WORD = Duration.ofSeconds(10);
+    /** Wait after a stream that the server ended with a reason which no repetition mends. */
+    private static final Duration AFTER_REFUSAL = Duration.ofSeconds(1);
 
     /** Handlers that were stopped are looked at this often. */
     private static final Duration LOOK = Duration.ofMillis(500);
@@ -40,7 +39,6 @@ final class Session {
     private long openAt = System.nanoTime();
     private int failures;
     private boolean connected;
-    private int saidCredits;
     private int saidStuck;
 
     private boolean draining;
@@ -70,9 +68,12 @@ final class Session {
 
     /** One that does not look any more, e.g. because a listener blocks it, is stuck. */
     WorkerStatus status() {
-        WorkerStatus now = status;
-        boolean silent = Clock.since(lastLook).compareTo(LOOK.multipliedBy(6)) > 0;
-        return now == WorkerStatus.SERVING && silent ? WorkerStatus.STUCK : now;
+        return status(status, Clock.since(lastLook));
+    }
+
+    static WorkerStatus status(WorkerStatus said, Duration silence) {
+        boolean blocked = silence.compareTo(LOOK.multipliedBy(6)) > 0;
+        return said == WorkerStatus.SERVING && blocked ? WorkerStatus.STUCK : said;
     }
 
     /** Works until told to stop and everything is settled or given back. */
@@ -113,10 +114,16 @@ final class Session {
         if (draining) {
             return WorkerStatus.DRAINING;
         }
-        if (stream == null) {
+        if (wantsStream()) {
             return WorkerStatus.CONNECTING;
         }
         return places.free() == 0 ? WorkerStatus.STUCK : WorkerStatus.SERVING;
+    }
+
+    /** Whoever hears of it may ask for the status at once. */
+    private void tell(WorkerEvent event) {
+        status = look();
+        setup.tell(event);
     }
 
     private void wakeForReport() {
@@ -155,12 +162,11 @@ final class Session {
         if (!wantsStream() || opening != null || !Clock.passed(openAt)) {
             return;
         }
-        saidCredits = credits();
         Register register =
                 Register.newBuilder()
                         .addAllQueues(setup.queues())
                         .addAllKinds(setup.handlers().keySet())
-                        .setCredits(saidCredits)
+                        .setCredits(credits())
                         .addAllHeld(leases.tokens())
                         .setName(setup.name())
                         .build();
@@ -175,12 +181,12 @@ final class Session {
         int stuck = places.stuck();
         if (stuck != saidStuck) {
             saidStuck = stuck;
-            setup.tell(new WorkerEvent.Stuck(stuck));
+            tell(new WorkerEvent.Stuck(stuck));
         }
-        if (stream != null && saidCredits != credits()) {
-            saidCredits = credits();
-            Credits credits = Credits.newBuilder().setCredits(saidCredits).build();
-            say(WorkRequest.newBuilder().setCredits(credits).build());
+        int credits = credits();
+        if (stream != null && stream.credits() != credits) {
+            status = look();
+            stream.sayCredits(credits);
         }
     }
 
@@ -233,9 +239,15 @@ final class Session {
         opening = null;
         failures = 0;
         connected = true;
-        leases.adopted(registered.getAdoptedList());
+        leases.adopted(opened.named(), registered.getAdoptedList());
+        if (!opened.named().containsAll(leases.tokens())) {
+            // Assigned by a replica that drained, after the registration was on its way: nobody
+            // renews those until another registration names them.
+            opened.leaving = true;
+            openAt = System.nanoTime();
+        }
         adjustCredits();
-        setup.tell(new WorkerEvent.Connected(setup.shared().worker.address));
+        tell(new WorkerEvent.Connected(setup.shared().worker.address));
     }
 
     private void notOpened(Fault fault) {
@@ -243,31 +255,35 @@ final class Session {
         boolean late =
                 setup.connectWithin() != null
                         && Clock.since(begun).compareTo(setup.connectWithin()) >= 0;
-        if (late && !connected) {
+        Again again = fault.resume();
+        // Once it has worked, only our own server's considered word ends it: what a proxy says may
+        // pass, and leases are held.
+        boolean passing = connected && fault.refusal().reason().isEmpty();
+        if ((late && !connected) || (again.how() == Again.How.NEVER && !passing)) {
             throw fault.exception();
         }
-        again(fault);
+        again(fault, again.delay());
     }
 
+    /**
+     * Whatever ended a stream that was registered, the next registration tells whether it is meant
+     * for good: e.g. a process that was paused is told by the end of its stream that its silence
+     * broke the rules.
+     */
     private void loseStream(Fault fault) {
         // A replica that drains closes its streams; the next one is being opened already.
         boolean leaving = stream.leaving;
         stream = null;
         if (!leaving) {
-            again(fault);
-        } else if (fault.resume().how() == Again.How.NEVER) {
-            throw fault.exception();
+            Again again = fault.resume();
+            again(fault, again.how() == Again.How.NEVER ? AFTER_REFUSAL : again.delay());
         }
     }
 
-    private void again(Fault fault) {
-        Again again = fault.resume();
-        if (again.how() == Again.How.NEVER) {
-            throw fault.exception();
-        }
+    private void again(Fault fault, Duration delay) {
         failures++;
-        openAt = Clock.in(again.delay().plus(Backoff.wait(failures, MAX_BACKOFF)));
-        setup.tell(new WorkerEvent.Disconnected(fault.exception()));
+        openAt = Clock.in(delay.plus(Backoff.wait(failures, MAX_BACKOFF)));
+        tell(new WorkerEvent.Disconnected(fault.exception()));
     }
 
     private void hear(WorkResponse answer) {
@@ -300,8 +316,13 @@ final class Session {
         }
         TaskFacts task = TaskFacts.of(assignment);
         Job job = new Job(handler, new Context(assignment, reports), reports);
-        setup.tell(new WorkerEvent.Started(task));
         leases.add(token, new Held(task, job));
+        if (draining) {
+            // It was on its way when the server was told that no more are taken.
+            leases.settle(token, Failure.release(token, false, true));
+            return;
+        }
+        tell(new WorkerEvent.Started(task));
         try {
             setup.executor().execute(job);
             places.taken();
@@ -337,31 +358,23 @@ final class Session {
             if (released) {
                 throw unsettled();
             }
-            releaseAll();
+            leases.releaseRunning();
+            released = true;
+            releaseAt = Clock.in(WorkStream.LAST_WORD);
         }
     }
 
     private void beginDrain(Duration grace) {
         long at = Clock.in(grace);
-        // Told again, it may only become shorter.
-        releaseAt = draining ? sooner(releaseAt, at) : at;
+        if (!released) {
+            // Told again, it may only become shorter.
+            releaseAt = draining ? sooner(releaseAt, at) : at;
+        }
         if (!draining) {
             draining = true;
             adjustCredits();
-            setup.tell(new WorkerEvent.Draining(leases.size()));
+            tell(new WorkerEvent.Draining(leases.size()));
         }
-    }
-
-    /** The grace is over: what still runs is given back; what has ended waits for its answer. */
-    private void releaseAll() {
-        for (Reports.Report said = reports.poll(); said != null; said = reports.poll()) {
-            if (said.settles() && leases.takes(said)) {
-                say(said.message());
-            }
-        }
-        leases.releaseRunning();
-        released = true;
-        releaseAt = Clock.in(LAST_WORD);
     }
 
     private TidemillException unsettled() {
@@ -373,7 +386,10 @@ final class Session {
         return Fault.broken(Outcome.UNKNOWN, address, message).exception();
     }
 
-    /** Half-close gives back what was assigned and not heard of yet. */
+    /**
+     * Half-close gives back what was assigned and not heard of yet, also over a registration that
+     * is on its way.
+     */
     private void finish() throws InterruptedException {
         if (opening != null) {
             opening.finish();

@@ -27,18 +27,23 @@ record Setup(
 
     /** Tells the log and the listener, whose errors are its own. */
     void tell(WorkerEvent event) {
-        System.Logger.Level level =
-                event instanceof WorkerEvent.Disconnected
-                                || event instanceof WorkerEvent.LeaseLost
-                                || event instanceof WorkerEvent.Refused
-                                || event instanceof WorkerEvent.Stuck
-                        ? System.Logger.Level.WARNING
-                        : System.Logger.Level.DEBUG;
-        LOG.log(level, () -> "worker " + name + ": " + event);
+        LOG.log(level(event), () -> "worker " + name + ": " + event);
         try {
             listener.accept(event);
         } catch (RuntimeException error) {
             LOG.log(System.Logger.Level.ERROR, "a listener of worker " + name + " threw", error);
         }
+    }
+
+    private static System.Logger.Level level(WorkerEvent event) {
+        if (event instanceof WorkerEvent.Disconnected
+                || event instanceof WorkerEvent.LeaseLost
+                || event instanceof WorkerEvent.Refused
+                || event instanceof WorkerEvent.Stuck) {
+            return System.Logger.Level.WARNING;
+        }
+        boolean rare =
+                event instanceof WorkerEvent.Connected || event instanceof WorkerEvent.Draining;
+        return rare ? System.Logger.Level.INFO : System.Logger.Level.DEBUG;
     }
 }

@@ -52,8 +52,8 @@ public final class Task {
             request.setIdempotencyKey(UUID.randomUUID().toString());
         }
         if (!message.hasTraceContext()) {
-            TraceContext.current()
-                    .or(trace)
+            trace.get()
+                    .or(TraceContext::current)
                     .ifPresent(context -> request.setTraceContext(context.toProto()));
         }
         return request.build();
@@ -156,7 +156,7 @@ public final class Task {
             return this;
         }
 
-        /** The caller's trace. Without it: that of the handler that enqueues, or of the client. */
+        /** The caller's trace. Without it: that of the client, or of the handler that enqueues. */
         public Builder traceContext(TraceContext context) {
             message.setTraceContext(context.toProto());
             return this;

@@ -8,10 +8,12 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -45,6 +47,9 @@ public final class WatchMany implements Iterable<Watched>, Iterator<Watched>, Au
     private final CompletableFuture<Void> closed = new CompletableFuture<>();
     private final BlockingQueue<Object> inbox = new LinkedBlockingQueue<>();
     private final Map<String, Cursor> cursors = new HashMap<>();
+
+    /** Left the open stream while events of them could still be on their way. */
+    private final Set<String> left = new HashSet<>();
 
     /** Tasks that were refused for the moment: when to add them again. */
     private final Map<String, Long> again = new HashMap<>();
@@ -188,11 +193,15 @@ public final class WatchMany implements Iterable<Watched>, Iterator<Watched>, Au
 
     private void obey(Object command) {
         if (command instanceof Add add) {
-            cursors.put(add.taskId, new Cursor(add.after));
+            boolean restarts = cursors.containsKey(add.taskId) || left.remove(add.taskId);
+            cursors.put(
+                    add.taskId, restarts ? Cursor.restarting(add.after) : new Cursor(add.after));
             again.remove(add.taskId);
             say(WatchResultsRequest.newBuilder().addAdd(target(add.taskId, add.after)).build());
         } else if (command instanceof Remove remove) {
-            cursors.remove(remove.taskId);
+            if (cursors.remove(remove.taskId) != null && stream != null) {
+                left.add(remove.taskId);
+            }
             again.remove(remove.taskId);
             say(WatchResultsRequest.newBuilder().addRemove(remove.taskId).build());
         } else if (command == Sign.FINISH) {
@@ -230,6 +239,8 @@ public final class WatchMany implements Iterable<Watched>, Iterator<Watched>, Au
     private void begin(StreamCall<WatchResultsRequest, WatchResultsResponse> opening) {
         stream = opening;
         again.clear();
+        left.clear();
+        cursors.values().forEach(Cursor::begin);
         tell(cursors.keySet());
     }
 
@@ -304,12 +315,13 @@ public final class WatchMany implements Iterable<Watched>, Iterator<Watched>, Au
                     return null;
                 }
             } catch (TidemillException hole) {
-                cursors.remove(id);
+                drop(id);
+                left.add(id);
                 say(WatchResultsRequest.newBuilder().addRemove(id).build());
                 return Watched.of(id, hole.fault());
             }
             if (cursor.finished()) {
-                cursors.remove(id);
+                drop(id);
             }
             return Watched.of(id, event);
         }
@@ -322,8 +334,15 @@ public final class WatchMany implements Iterable<Watched>, Iterator<Watched>, Au
             again.put(id, Clock.in(next.delay().plus(Backoff.wait(1, FAR))));
             return null;
         }
-        cursors.remove(id);
+        drop(id);
         return Watched.of(id, fault);
+    }
+
+    /** Its log is over, or cannot be had. One that was restarted may have two ends on their way. */
+    private void drop(String id) {
+        if (cursors.remove(id).restarted()) {
+            left.add(id);
+        }
     }
 
     private void addAgain() {

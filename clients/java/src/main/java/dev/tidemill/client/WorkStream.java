@@ -1,5 +1,6 @@
 package dev.tidemill.client;
 
+import dev.tidemill.v1.Credits;
 import dev.tidemill.v1.Register;
 import dev.tidemill.v1.Registered;
 import dev.tidemill.v1.WorkRequest;
@@ -7,6 +8,7 @@ import dev.tidemill.v1.WorkResponse;
 import dev.tidemill.v1.WorkerServiceGrpc;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -17,6 +19,9 @@ final class WorkStream {
 
     private static final Duration SHORTEST_SILENCE = Duration.ofSeconds(1);
 
+    /** How long the server may take to answer what is said at the end. */
+    static final Duration LAST_WORD = Duration.ofSeconds(10);
+
     private final String address;
     private final Duration openLimit;
     private final ManagedChannel channel;
@@ -25,14 +30,22 @@ final class WorkStream {
     private long heard = System.nanoTime();
     private boolean registered;
 
-    /** The replica drains. */
+    /** The replica drains, or the registration has become too old. */
     boolean leaving;
+
+    /** The credits that it was told last. */
+    private int credits;
+
+    /** The leases that its registration named. */
+    private final Set<String> named;
 
     /** Opens one and registers; it counts once {@link #accept} was called. */
     WorkStream(Shared shared, Register register, Consumer<StreamCall.Signal> sink) {
         address = shared.worker.address;
         openLimit = shared.limits.deadline();
         silence = openLimit;
+        credits = register.getCredits();
+        named = Set.copyOf(register.getHeldList());
         channel = shared.worker.fresh();
         call = new StreamCall<>(channel, WorkerServiceGrpc.getWorkMethod(), address);
         call.start(sink);
@@ -60,6 +73,20 @@ final class WorkStream {
 
     void say(WorkRequest message) {
         call.send(message);
+    }
+
+    int credits() {
+        return credits;
+    }
+
+    void sayCredits(int now) {
+        credits = now;
+        Credits message = Credits.newBuilder().setCredits(now).build();
+        say(WorkRequest.newBuilder().setCredits(message).build());
+    }
+
+    Set<String> named() {
+        return named;
     }
 
     boolean isReady() {
@@ -91,14 +118,14 @@ final class WorkStream {
         channel.shutdownNow();
     }
 
-    /**
-     * Half-closes, which gives back what is left, and waits, not for long, for the server to do so.
-     */
+    /** Half-closes, which gives back what is left, and waits for the server to do so. */
     void finish() throws InterruptedException {
+        // A registration that is on its way may have been assigned tasks already.
+        Duration most = registered ? SHORTEST_SILENCE : LAST_WORD;
         call.halfClose();
         call.drain();
         channel.shutdown();
-        if (!channel.awaitTermination(SHORTEST_SILENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+        if (!channel.awaitTermination(most.toMillis(), TimeUnit.MILLISECONDS)) {
             leave();
         }
     }

@@ -4,7 +4,7 @@ package dev.tidemill.client;
 public enum WorkerStatus {
     /** Not started yet. */
     NEW,
-    /** It has no stream, and tries to get one. */
+    /** It has no stream, or one of a replica that drains, and tries to get one. */
     CONNECTING,
     /** It is registered, hears the server's pings, and can run tasks. */
     SERVING,

@@ -27,11 +27,13 @@ import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 
 /** A server that follows a script, breaks on purpose, and remembers what it saw. */
 final class TestServer implements AutoCloseable {
@@ -39,6 +41,11 @@ final class TestServer implements AutoCloseable {
     record Script(List<TaskEvent> events, StatusRuntimeException error) {
         static Script of(TaskEvent... events) {
             return new Script(List.of(events), null);
+        }
+
+        /** One that stays open, and says nothing. */
+        static Script open() {
+            return new Script(null, null);
         }
 
         static Script broken(StatusRuntimeException error, TaskEvent... events) {
@@ -66,8 +73,31 @@ final class TestServer implements AutoCloseable {
     /** Calls that came without a deadline. */
     final List<String> endless = new CopyOnWriteArrayList<>();
 
+    /** True: enqueues are refused, as by a server whose store is away. */
+    volatile boolean outage;
+
     /** True: enqueues are taken and never answered. */
     volatile boolean mute;
+
+    /** So many enqueues are taken and never answered, each of which releases {@link #hung}. */
+    final AtomicInteger hang = new AtomicInteger();
+
+    final Semaphore hung = new Semaphore(0);
+
+    /** Errors of the next calls of GetResult. */
+    final Queue<StatusRuntimeException> resultRefusals = new ConcurrentLinkedQueue<>();
+
+    final List<GetResultRequest> results = new CopyOnWriteArrayList<>();
+
+    /** What GetResult answers: a state of a newer server, unless a test sets another. */
+    volatile int resultState = 99;
+
+    /** Released with each call of WatchResult. */
+    final Semaphore watched = new Semaphore(0);
+
+    /** Told all requests of all calls of WatchResults that have no script left. */
+    volatile BiConsumer<WatchResultsRequest, StreamObserver<WatchResultsResponse>> director =
+            (request, answers) -> {};
 
     private final Server server;
     private final int port;
@@ -113,7 +143,7 @@ final class TestServer implements AutoCloseable {
 
     private EnqueueResponse store(EnqueueRequest request) {
         enqueued.add(request);
-        StatusRuntimeException refusal = refusals.poll();
+        StatusRuntimeException refusal = outage ? Details.away("not_applied") : refusals.poll();
         if (refusal != null) {
             throw refusal;
         }
@@ -134,7 +164,12 @@ final class TestServer implements AutoCloseable {
                 return;
             }
             try {
-                answers.onNext(store(request));
+                EnqueueResponse stored = store(request);
+                if (hang.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+                    hung.release();
+                    return;
+                }
+                answers.onNext(stored);
                 answers.onCompleted();
             } catch (StatusRuntimeException refused) {
                 answers.onError(refused);
@@ -163,11 +198,16 @@ final class TestServer implements AutoCloseable {
     private final class Results extends ResultsServiceGrpc.ResultsServiceImplBase {
         @Override
         public void getResult(GetResultRequest request, StreamObserver<GetResultResponse> answers) {
-            // A state and a reason of a newer server.
+            results.add(request);
+            StatusRuntimeException refusal = resultRefusals.poll();
+            if (refusal != null) {
+                answers.onError(refusal);
+                return;
+            }
             answers.onNext(
                     GetResultResponse.newBuilder()
                             .setTaskId(request.getTaskId())
-                            .setStateValue(99)
+                            .setStateValue(resultState)
                             .build());
             answers.onCompleted();
         }
@@ -176,9 +216,13 @@ final class TestServer implements AutoCloseable {
         public void watchResult(
                 WatchResultRequest request, StreamObserver<WatchResultResponse> answers) {
             cursors.add(request.getAfterSequence());
+            watched.release();
             Script script = scripts.poll();
             if (script == null) {
                 answers.onError(io.grpc.Status.NOT_FOUND.asRuntimeException());
+                return;
+            }
+            if (script.events() == null) {
                 return;
             }
             script.events()
@@ -200,7 +244,9 @@ final class TestServer implements AutoCloseable {
                 StreamObserver<WatchResultsResponse> answers) {
             ArrayDeque<List<WatchResultsResponse>> mine = new ArrayDeque<>();
             List<WatchResultsResponse> next = many.poll();
-            mine.add(next == null ? new ArrayList<>() : next);
+            if (next != null) {
+                mine.add(next);
+            }
             return new StreamObserver<>() {
                 @Override
                 public void onNext(WatchResultsRequest request) {
@@ -209,6 +255,8 @@ final class TestServer implements AutoCloseable {
                     if (script != null) {
                         script.forEach(answers::onNext);
                         answers.onCompleted();
+                    } else {
+                        director.accept(request, answers);
                     }
                 }
 

@@ -5,12 +5,11 @@ import static dev.tidemill.client.TestServer.running;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.tidemill.client.TestServer.Script;
 import dev.tidemill.v1.TaskEvent;
 import dev.tidemill.v1.Truncated;
-import dev.tidemill.v1.WatchResultsResponse;
-import dev.tidemill.v1.WatchTarget;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
@@ -99,25 +98,66 @@ class WatchTest {
     @Test
     void givesUpWhereNobodyEverAnswered() {
         server.close();
-        ClientBuilder builder = Client.builder(server.url()).timeout(Duration.ofMillis(300));
-        try (Client lost = builder.build()) {
+        try (Client lost = Client.builder(server.url()).maxTries(2).build()) {
             Watch watch = lost.watch("T1");
             TidemillException error = assertThrows(TidemillException.class, watch::next);
             assertEquals(ErrorKind.UNREACHABLE, error.getKind());
         }
     }
 
+    /** Others may stand in it, and the server may have asked for an hour's patience. */
     @Test
-    void aCloseEndsAWaitInAnotherThread() throws Exception {
-        server.close();
-        try (Client patient = Client.builder(server.url()).timeout(Duration.ofMinutes(5)).build()) {
+    void theWaitInLineHasALimit() {
+        try (Client hasty = Client.builder(server.url()).timeout(Duration.ofMillis(100)).build()) {
+            Fault away =
+                    Details.refused(Status.Code.UNAVAILABLE, Details.info("DRAINING", Map.of()));
+            hasty.shared().results.line.away(away, Duration.ofHours(1));
+            Watch watch = hasty.watch("T1");
+            TidemillException error = assertThrows(TidemillException.class, watch::next);
+            assertEquals("DRAINING", error.getReasonName());
+            assertEquals(List.of(), server.cursors);
+        }
+    }
+
+    @Test
+    void aCloseEndsAWaitForTheServer() throws Exception {
+        // Longer than the server asks to wait for.
+        try (Client patient = Client.builder(server.url()).timeout(Duration.ofDays(1)).build()) {
+            server.scripts.add(
+                    Script.broken(
+                            Details.status(
+                                    Status.Code.UNAVAILABLE,
+                                    Details.info("DRAINING", Map.of()),
+                                    Details.retryInfo(3_600))));
             Watch watch = patient.watch("T1");
             CompletableFuture<Boolean> more = CompletableFuture.supplyAsync(watch::hasNext);
-            Thread.sleep(300);
+            server.watched.acquire();
             assertFalse(more.isDone());
             watch.close();
             assertFalse(more.get());
         }
+    }
+
+    @Test
+    void aCloseEndsAWaitForAnEvent() throws Exception {
+        server.scripts.add(Script.open());
+        Watch watch = client.watch("T1");
+        CompletableFuture<Boolean> more = CompletableFuture.supplyAsync(watch::hasNext);
+        server.watched.acquire();
+        assertFalse(more.isDone());
+        watch.close();
+        assertFalse(more.get());
+    }
+
+    /** A server that is newer than this client. */
+    @Test
+    void anEventThatThisVersionDoesNotKnowKeepsItsNumber() {
+        TaskEvent news = TaskEvent.newBuilder().setSequence(1).build();
+        server.scripts.add(Script.of(news, running(2), ended(3)));
+        List<Event> events = new ArrayList<>();
+        client.watch("T1").forEach(events::add);
+        assertEquals(List.of(1L, 2L, 3L), events.stream().map(Event::sequence).toList());
+        assertTrue(events.get(0) instanceof Event.Unknown, events::toString);
     }
 
     @Test
@@ -154,47 +194,5 @@ class WatchTest {
         client.watch("T1").publisher().subscribe(oneByOne);
         done.get();
         assertEquals(List.of(1L, 2L, 3L), seen);
-    }
-
-    @Test
-    void manyTasksGoOnFromTheirOwnNumbers() {
-        server.many.add(List.of(of("A", running(1)), of("B", running(5))));
-        server.many.add(
-                List.of(
-                        of("B", ended(6)),
-                        WatchResultsResponse.newBuilder()
-                                .setTaskId("C")
-                                .setError(
-                                        com.google.rpc.Status.newBuilder()
-                                                .setCode(5)
-                                                .setMessage("?"))
-                                .build(),
-                        of("A", ended(2))));
-        List<String> seen = new ArrayList<>();
-        try (WatchMany watch = client.watchMany()) {
-            watch.add("A", 0);
-            watch.add("B", 4);
-            watch.add("C", 0);
-            watch.finish();
-            for (Watched watched : watch) {
-                String what =
-                        watched.event()
-                                .map(event -> "" + event.sequence())
-                                .orElseGet(
-                                        () -> watched.error().orElseThrow().getCode().toString());
-                seen.add(watched.taskId() + " " + what);
-            }
-        }
-        assertEquals(List.of("A 1", "B 5", "B 6", "C Optional[NOT_FOUND]", "A 2"), seen);
-        List<Long> cursors =
-                server.asked.get(1).getAddList().stream()
-                        .map(WatchTarget::getAfterSequence)
-                        .sorted()
-                        .toList();
-        assertEquals(List.of(0L, 1L, 5L), cursors);
-    }
-
-    private static WatchResultsResponse of(String taskId, TaskEvent event) {
-        return WatchResultsResponse.newBuilder().setTaskId(taskId).setEvent(event).build();
     }
 }

@@ -16,6 +16,7 @@ import io.grpc.Server;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -33,6 +34,12 @@ final class WorkServer extends WorkerServiceGrpc.WorkerServiceImplBase implement
 
     final Queue<StatusRuntimeException> refusals = new ConcurrentLinkedQueue<>();
 
+    /** True: registrations and half-closes are answered by {@link #admit} only. */
+    volatile boolean late;
+
+    /** So long that no test runs into it, however loaded the machine; one that wants to, may. */
+    volatile Duration pingInterval = Duration.ofMinutes(1);
+
     /** False: settles are taken and not answered. */
     volatile boolean answers = true;
 
@@ -40,6 +47,7 @@ final class WorkServer extends WorkerServiceGrpc.WorkerServiceImplBase implement
     volatile boolean adopts = true;
 
     private final Server server;
+    private final BlockingQueue<Runnable> waiting = new LinkedBlockingQueue<>();
     private volatile StreamObserver<WorkResponse> stream;
 
     WorkServer() throws IOException {
@@ -60,7 +68,8 @@ final class WorkServer extends WorkerServiceGrpc.WorkerServiceImplBase implement
     }
 
     @Override
-    public StreamObserver<WorkRequest> work(StreamObserver<WorkResponse> out) {
+    public StreamObserver<WorkRequest> work(StreamObserver<WorkResponse> answers) {
+        StreamObserver<WorkResponse> out = new OneAtATime(answers);
         return new StreamObserver<>() {
             @Override
             public void onNext(WorkRequest request) {
@@ -81,7 +90,11 @@ final class WorkServer extends WorkerServiceGrpc.WorkerServiceImplBase implement
             @Override
             public void onCompleted() {
                 ends.add("half-closed");
-                out.onCompleted();
+                if (late) {
+                    waiting.add(out::onCompleted);
+                } else {
+                    out.onCompleted();
+                }
             }
         };
     }
@@ -93,22 +106,42 @@ final class WorkServer extends WorkerServiceGrpc.WorkerServiceImplBase implement
             out.onError(refusal);
             return;
         }
-        Registered.Builder registered = Registered.newBuilder();
-        registered.getPingIntervalBuilder().setNanos(300_000_000);
+        if (late) {
+            waiting.add(() -> accept(register, out));
+        } else {
+            accept(register, out);
+        }
+        registers.add(register);
+    }
+
+    /** Answers what waits, one by one. */
+    void admit() throws InterruptedException {
+        some(waiting.poll(10, TimeUnit.SECONDS), "what is to be answered").run();
+    }
+
+    private void accept(Register register, StreamObserver<WorkResponse> out) {
+        Registered.Builder registered =
+                Registered.newBuilder().setPingInterval(Protos.duration(pingInterval));
         if (adopts) {
             registered.addAllAdopted(register.getHeldList());
         }
-        out.onNext(WorkResponse.newBuilder().setRegistered(registered).build());
         stream = out;
-        registers.add(register);
+        out.onNext(WorkResponse.newBuilder().setRegistered(registered).build());
     }
 
     private void settle(WorkRequest request, String token, StreamObserver<WorkResponse> out) {
         if (answers) {
-            Settled settled = Settled.newBuilder().setLeaseToken(token).build();
-            out.onNext(WorkResponse.newBuilder().setSettled(settled).build());
+            out.onNext(settledAnswer(token).build());
         }
         heard.add(request);
+    }
+
+    private static WorkResponse.Builder settledAnswer(String token) {
+        return WorkResponse.newBuilder().setSettled(Settled.newBuilder().setLeaseToken(token));
+    }
+
+    void settled(String token) {
+        say(settledAnswer(token));
     }
 
     void say(WorkResponse.Builder message) {
@@ -151,6 +184,31 @@ final class WorkServer extends WorkerServiceGrpc.WorkerServiceImplBase implement
 
     String end() throws InterruptedException {
         return some(ends.poll(10, TimeUnit.SECONDS), "the end of a stream");
+    }
+
+    /** The test and the server's threads write: the library wants one at a time. */
+    private record OneAtATime(StreamObserver<WorkResponse> out)
+            implements StreamObserver<WorkResponse> {
+        @Override
+        public void onNext(WorkResponse response) {
+            synchronized (out) {
+                out.onNext(response);
+            }
+        }
+
+        @Override
+        public void onError(Throwable error) {
+            synchronized (out) {
+                out.onError(error);
+            }
+        }
+
+        @Override
+        public void onCompleted() {
+            synchronized (out) {
+                out.onCompleted();
+            }
+        }
     }
 
     private static <T> T some(T found, String what) {

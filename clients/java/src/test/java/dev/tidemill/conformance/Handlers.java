@@ -49,7 +49,7 @@ final class Handlers {
                     };
             case "conf.deaf" ->
                     task -> {
-                        Thread.sleep(Long.MAX_VALUE);
+                        new CountDownLatch(1).await();
                         return null;
                     };
             case "conf.hold" ->
@@ -57,7 +57,8 @@ final class Handlers {
                         hold(task.taskId()).await();
                         return "kept";
                     };
-            case "conf.block" -> Handlers::block;
+            case "conf.block" -> task -> block(task, "blocked");
+            case "conf.stubborn" -> task -> block(task, "stubborn");
             // Gson refuses classes.
             case "conf.bad_output" -> task -> Handlers.class;
             case "conf.enqueue" ->
@@ -116,12 +117,14 @@ final class Handlers {
     }
 
     /** Keeps its thread, whoever interrupts it. */
-    private static Object block(Context task) {
+    private static Object block(Context task, String output) {
         long millis = task.payload().toJson(JsonObject.class).get("ms").getAsLong();
         long until = System.nanoTime() + Duration.ofMillis(millis).toNanos();
         for (long left = until - System.nanoTime(); left > 0; left = until - System.nanoTime()) {
             LockSupport.parkNanos(left);
+            // Of a thread that stays interrupted, parking would be spinning.
+            Thread.interrupted();
         }
-        return "blocked";
+        return output;
     }
 }

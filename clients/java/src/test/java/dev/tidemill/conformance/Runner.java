@@ -56,7 +56,7 @@ public final class Runner {
         try {
             JsonObject answer = obey(command);
             if (answer == null) {
-                voice.unsupported(id, "the Java client has no such operation");
+                voice.error(id, Shape.unknown(command.get("op").getAsString()));
             } else {
                 voice.ok(id, answer);
             }
@@ -92,6 +92,7 @@ public final class Runner {
                 yield answer;
             }
             case "worker_start" -> workers.start(client, command);
+            case "worker_health" -> workers.health(command);
             case "let_go" -> workers.letGo(command);
             case "worker_stop" -> workers.stop(command);
             default -> null;

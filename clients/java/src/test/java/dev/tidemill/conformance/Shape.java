@@ -117,6 +117,13 @@ final class Shape {
     }
 
     /** Something that is no error of the client: no case expects it. */
+    static JsonObject unknown(String operation) {
+        JsonObject shape = new JsonObject();
+        shape.addProperty("kind", "invalid");
+        shape.addProperty("message", "this runner does not know `" + operation + "`");
+        return shape;
+    }
+
     static JsonObject bug(Throwable bug) {
         JsonObject shape = new JsonObject();
         shape.addProperty("kind", "bug");

@@ -27,13 +27,6 @@ final class Voice {
         answer(id, "error", error);
     }
 
-    void unsupported(JsonElement id, String why) {
-        JsonObject line = new JsonObject();
-        line.add("id", id);
-        line.addProperty("unsupported", why);
-        say(line);
-    }
-
     private void answer(JsonElement id, String name, JsonObject value) {
         JsonObject line = new JsonObject();
         line.add("id", id);

@@ -54,6 +54,14 @@ final class Workers {
         return new JsonObject();
     }
 
+    JsonObject health(JsonObject command) {
+        Worker worker = workers.get(command.get("worker").getAsString());
+        JsonObject answer = new JsonObject();
+        answer.addProperty("healthy", worker.isHealthy());
+        answer.addProperty("status", worker.status().name());
+        return answer;
+    }
+
     JsonObject letGo(JsonObject command) {
         handlers.letGo(command.get("task_id").getAsString());
         return new JsonObject();
