@@ -186,7 +186,10 @@ impl Fault {
 
 /// Starts Redis again. Waiting for it blocks a thread, so it is one for that.
 pub(crate) fn resume(redis: &mut TestServer) {
-    tokio::task::block_in_place(|| redis.resume());
+    tokio::task::block_in_place(|| {
+        power::mend(redis.directory());
+        redis.resume();
+    });
 }
 
 async fn redis_kill(world: &World, away: Duration) -> Report {
