@@ -10,7 +10,7 @@ import {
 } from "./_gen/tidemill/v1/gateway_service_pb.js";
 import { enqueuedOf, type Enqueued } from "./client.js";
 import { now, sleep } from "./clock.js";
-import { again, contract, TidemillError } from "./error.js";
+import { again, contract, TidemillError, type Outcome } from "./error.js";
 import type { Link } from "./link.js";
 import { backoff, call, type Limits } from "./retry.js";
 import { errorOfMessage } from "./status.js";
@@ -28,6 +28,8 @@ export type BatchOutcome =
 interface Open {
   readonly index: number;
   readonly request: EnqueueRequest;
+  /** What is known over all calls so far: an earlier one may have stored it, even if the last one did not. */
+  outcome: Outcome;
   error?: TidemillError;
 }
 
@@ -53,7 +55,7 @@ function* split(requests: readonly EnqueueRequest[]): Generator<Open[]> {
       [open, bytes] = [[], 0];
     }
     bytes += size;
-    open.push({ index, request });
+    open.push({ index, request, outcome: "not_applied" });
   }
   if (open.length > 0) yield open;
 }
@@ -123,6 +125,7 @@ class Batch {
       outcome.case === "error"
         ? errorOfMessage(outcome.value, this.link.address)
         : contract(this.link.address, "an outcome that says nothing");
+    if (entry.error.outcome === "unknown") entry.outcome = "unknown";
     const next = again(entry.error);
     if (next.when !== "never") return next.delayMs;
     this.#refuse(entry);
@@ -132,6 +135,7 @@ class Batch {
   #refuse(entry: Open, error = entry.error): void {
     if (!error) return;
     const { idempotencyKey } = entry.request;
-    this.outcomes[entry.index] = { ok: false, error: error.with({ idempotencyKey }) };
+    const outcome = error.outcome === "unknown" ? "unknown" : entry.outcome;
+    this.outcomes[entry.index] = { ok: false, error: error.with({ idempotencyKey, outcome }) };
   }
 }

@@ -10,7 +10,7 @@ import {
 import { pageOf, queueOf, taskOf, type Page, type PageOptions, type QueueInfo, type TaskInfo } from "./admin.js";
 import { enqueueBatch, type BatchOutcome } from "./batch.js";
 import { now, sleep } from "./clock.js";
-import { contract, TidemillError } from "./error.js";
+import { contract, invalid, TidemillError } from "./error.js";
 import { Link } from "./link.js";
 import { setupOf, type ClientOptions, type Setup } from "./options.js";
 import { snapshotOf, type TaskSnapshot } from "./result.js";
@@ -109,6 +109,7 @@ export class Client {
 
   /** How a task stands as soon as it has finished, or when the time is over: then its state is not terminal. */
   async wait(taskId: string, waitMs: number, options: CallOptions = {}): Promise<TaskSnapshot> {
+    if (Number.isNaN(waitMs)) throw invalid("waitMs: NaN is no number of milliseconds");
     const until = now() + waitMs;
     for (;;) {
       const left = Math.max(0, until - now());
@@ -119,9 +120,13 @@ export class Client {
   }
 
   async #get(taskId: string, waitMs: number, options: CallOptions): Promise<TaskSnapshot> {
-    const request = waitMs > 0 ? { taskId, wait: duration(waitMs, "waitMs") } : { taskId };
     const stub = this.#results.stub(ResultsService);
-    return snapshotOf(await this.#call(this.#results, (o) => stub.getResult(request, o), options, waitMs));
+    const send = (o: Try) => {
+      // A later try has less time: the server must not hold its answer back for longer than this side waits.
+      const heldBack = Math.min(waitMs, o.timeoutMs - this.#setup.limits.deadlineMs);
+      return stub.getResult(heldBack > 0 ? { taskId, wait: duration(heldBack, "waitMs") } : { taskId }, o);
+    };
+    return snapshotOf(await this.#call(this.#results, send, options, waitMs));
   }
 
   /** Follows the log of a task from its beginning to its result, through broken connections: `for await (const event of client.watch(id))`. */

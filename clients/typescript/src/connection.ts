@@ -73,6 +73,11 @@ export class Connection {
     return this.#manager.state() === "connecting";
   }
 
+  /** True while a connection stands: something may have been sent over it. */
+  get stands(): boolean {
+    return ["open", "idle", "verifying"].includes(this.#manager.state());
+  }
+
   /** Closes the connection with everything on it, at once. A later call opens a new one. */
   close(): void {
     this.#manager.abort(new ConnectError("the connection was closed on this side", Code.Canceled));

@@ -1,6 +1,7 @@
 // The log of a task.
 
 import type { TaskEvent as Message } from "./_gen/tidemill/v1/task_pb.js";
+import { invalid } from "./error.js";
 import { Payload } from "./payload.js";
 import { resultOf, type TaskResult } from "./result.js";
 import { causeOf, stateOf, type StateCause, type TaskState } from "./state.js";
@@ -90,8 +91,13 @@ export function eventOf(message: Message): TaskEvent {
 /** Where a watch stands in the log of one task: what it has seen, and whether the log is over. */
 export class Cursor {
   finished = false;
+  /** It was moved while events of before may still be on their way: they are no holes. */
+  restarting = false;
 
-  constructor(public lastSequence: number) {}
+  constructor(public lastSequence: number) {
+    if (Number.isSafeInteger(lastSequence)) return;
+    throw invalid(`after: ${String(lastSequence)} is no whole number that an event could have`);
+  }
 
   /**
    * Moves on. `false`: an event that was seen before. A hole in the numbers is told as text: the log is complete or says what is not there.
@@ -99,6 +105,8 @@ export class Cursor {
   accept(event: TaskEvent): boolean | string {
     const expected = this.lastSequence + 1;
     const first = event.type === "truncated" ? event.fromSequence : event.sequence;
+    if (first > expected && this.restarting) return false;
+    this.restarting = false;
     if (first > expected) {
       return `event ${String(first)} came where ${String(expected)} was due, and nothing says why`;
     }

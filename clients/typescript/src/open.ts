@@ -61,7 +61,7 @@ export async function openStream<T>(
   signal: AbortSignal,
 ): Promise<Opened<T>> {
   refuseClosed(link, "not_applied");
-  const leave = await link.line.enter(signal);
+  const leave = await enter(link, limits, signal);
   const deadline = new Deadline(limits.deadlineMs, signal);
   try {
     const opened = await begin(link.address, stream, deadline.signal);
@@ -79,6 +79,19 @@ export async function openStream<T>(
   } finally {
     deadline.close();
     leave();
+  }
+}
+
+/** Waits in line, not longer than a call would. */
+async function enter(link: Link, limits: Limits, signal: AbortSignal): Promise<() => void> {
+  const deadline = new Deadline(limits.deadlineMs, signal);
+  try {
+    return await link.line.enter(deadline.signal);
+  } catch {
+    signal.throwIfAborted();
+    throw link.line.why ?? deadlineExceeded(link.address, limits.deadlineMs, "not_applied");
+  } finally {
+    deadline.close();
   }
 }
 

@@ -9,10 +9,15 @@ import type { TraceSource } from "./task.js";
 /** Where `tidemill dev` serves. */
 export const DEFAULT_URL = "http://127.0.0.1:7440";
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** A longer timeout counts as a day: gRPC's header has room for not much more milliseconds. */
+const MOST_TIMEOUT_MS = 24 * 3_600_000;
 
 /** Sets up a {@link Client}. */
 export interface ClientOptions {
-  /** `http://HOST:PORT`, `https://HOST:PORT`, or `HOST:PORT` for plaintext. Without it: {@link DEFAULT_URL}. */
+  /**
+   * `http://HOST:PORT`, `https://HOST:PORT`, or `HOST:PORT` for plaintext. Without it: `TIDEMILL_URL` of the environment, with `TIDEMILL_RESULTS_URL` and
+   * `TIDEMILL_WORKER_URL` for the roles that are not named here; and without those {@link DEFAULT_URL}.
+   */
   readonly url?: string;
   /** Address of the results role, where it has one of its own. */
   readonly resultsUrl?: string;
@@ -22,7 +27,7 @@ export interface ClientOptions {
   readonly tls?: Tls;
   /** Sends `authorization: Bearer <token>` with every call. Over `http://` it can be read on the way. */
   readonly token?: string;
-  /** Longest time for one unary call, all its tries included. Without it: 10 s. */
+  /** Longest time for one unary call, all its tries included, at most a day. Without it: 10 s. */
   readonly timeoutMs?: number;
   /**
    * Most tries of one unary call. Without it: as many as the timeout and the retry budget allow, so that a call outlives a restart of the server. A
@@ -68,6 +73,7 @@ export function setupOf(options: ClientOptions): Setup {
   // The token itself must never be part of a message.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
     throw invalid("token: holds characters that no header may have");
+  if (maxTries !== undefined && !(maxTries >= 1)) throw invalid(`maxTries: ${String(maxTries)} is not 1 or more`);
   if (!(timeoutMs > 0)) throw invalid(`timeoutMs: ${String(timeoutMs)} is not above 0`);
   if ((tls.cert === undefined) !== (tls.key === undefined)) throw invalid("tls: cert and key go together");
   const userAgent = options.userAgent ?? `tidemill-typescript/${VERSION}`;
@@ -81,14 +87,33 @@ export function setupOf(options: ClientOptions): Setup {
     ...(tls.domain === undefined ? {} : { domain: tls.domain }),
   };
   const link = (url: string): LinkSettings => ({ address: normalized(url), ...common });
-  const gateway = link(options.url ?? DEFAULT_URL);
+  const { url, resultsUrl, workerUrl } = addresses(options);
+  const gateway = link(url);
   return {
     gateway,
-    results: options.resultsUrl ? link(options.resultsUrl) : gateway,
-    worker: options.workerUrl ? link(options.workerUrl) : gateway,
-    limits: { deadlineMs: timeoutMs, ...(maxTries === undefined ? {} : { tries: Math.max(1, maxTries) }) },
+    results: resultsUrl ? link(resultsUrl) : gateway,
+    worker: workerUrl ? link(workerUrl) : gateway,
+    limits: {
+      deadlineMs: Math.min(timeoutMs, MOST_TIMEOUT_MS),
+      ...(maxTries === undefined ? {} : { tries: maxTries }),
+    },
     trace: options.traceContext,
   };
+}
+
+function addresses({ url, resultsUrl, workerUrl }: ClientOptions) {
+  if (url !== undefined) return { url, resultsUrl, workerUrl };
+  const { env } = process;
+  // The other two belong to the address of the environment, not to one that the program names. An empty one is none.
+  return {
+    url: filled(env["TIDEMILL_URL"]) ?? DEFAULT_URL,
+    resultsUrl: resultsUrl ?? env["TIDEMILL_RESULTS_URL"],
+    workerUrl: workerUrl ?? env["TIDEMILL_WORKER_URL"],
+  };
+}
+
+function filled(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
 }
 
 function pem(field: "ca" | "cert" | "key", value: string | Uint8Array | undefined): Record<string, string> {

@@ -6,12 +6,12 @@
 // - Budget. A try after the first takes a token; each answered call earns a fifth of one. So retries are at most 1.2 times the calls in the
 //   long run. An empty budget makes callers wait, not fail: it also fills slowly by itself.
 
-import { Deadline, Turn, now, sleep } from "./clock.js";
+import { Deadline, Turn, now, sleep, timer } from "./clock.js";
 import { again, deadlineExceeded, invalid, type Again, type Outcome, type TidemillError } from "./error.js";
 import { errorOf } from "./status.js";
 
 const BASE_MS = 100;
-/** Longest wait between two probes of a server that is away. */
+/** Longest wait between two probes of a server that is away, and the longest that one of them keeps the others waiting. */
 const PROBE_CAP_MS = 1_000;
 /** The server's timer works from the same deadline, and may run out sooner by about this much. */
 const NEAR_MS = 50;
@@ -55,7 +55,10 @@ export class Line {
     return this.#away?.error;
   }
 
-  /** Waits while the server is away. What comes back must be called: until then its holder is the one that tries. */
+  /**
+   * Waits while the server is away. What comes back must be called: until then its holder is the one that tries, but not for long: a call that takes
+   * long by its nature, or a replica that hangs, must not keep the others waiting behind it.
+   */
   async enter(signal: AbortSignal): Promise<() => void> {
     if (!this.#away) return () => undefined;
     const leave = await this.#turn.take(signal);
@@ -69,7 +72,11 @@ export class Line {
     }
     // Everybody may go at once.
     if (!this.#awayNow()) leave();
-    return leave;
+    const lapse = timer(PROBE_CAP_MS, leave);
+    return () => {
+      clearTimeout(lapse);
+      leave();
+    };
   }
 
   /** The server answered, whatever it said. */
@@ -97,7 +104,15 @@ export class Budget {
   /** Ten retries a second are free. */
   static readonly refillMs = 100;
   #fifths = Budget.most;
-  #filled = now();
+  #filled: number;
+
+  /** Time comes from outside, for tests. */
+  constructor(
+    readonly clock: () => number = now,
+    readonly pause: (ms: number, signal: AbortSignal) => Promise<void> = sleep,
+  ) {
+    this.#filled = clock();
+  }
 
   async take(signal: AbortSignal): Promise<void> {
     for (;;) {
@@ -106,7 +121,7 @@ export class Budget {
         this.#fifths -= Budget.cost;
         return;
       }
-      await sleep(this.#filled + Budget.refillMs - now(), signal);
+      await this.pause(this.#filled + Budget.refillMs - this.clock(), signal);
     }
   }
 
@@ -115,7 +130,7 @@ export class Budget {
   }
 
   #refill(): void {
-    const whole = Math.floor((now() - this.#filled) / Budget.refillMs);
+    const whole = Math.floor((this.clock() - this.#filled) / Budget.refillMs);
     this.#fifths = Math.min(this.#fifths + whole * Budget.cost, Budget.most);
     this.#filled += whole * Budget.refillMs;
   }

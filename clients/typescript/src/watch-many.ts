@@ -44,6 +44,8 @@ export class WatchMany implements AsyncIterableIterator<Watched, undefined> {
   readonly #limits: Limits;
   readonly #options: WatchManyOptions;
   readonly #cursors = new Map<string, Cursor>();
+  /** Tasks that were removed from the open stream, or moved: what was sent before that may still come. */
+  readonly #moved = new Set<string>();
   /** Tasks that were refused for the moment: when to add them again. */
   readonly #again = new Map<string, number>();
   /** Tasks that no stream could be had for, to be told one by one. */
@@ -72,6 +74,8 @@ export class WatchMany implements AsyncIterableIterator<Watched, undefined> {
    */
   add(taskId: string, after = 0): this {
     const cursor = new Cursor(after);
+    if (this.#cursors.has(taskId)) this.#moved.add(taskId);
+    cursor.restarting = this.#moved.has(taskId);
     this.#cursors.set(taskId, cursor);
     this.#again.delete(taskId);
     this.#say([target(taskId, cursor)], []);
@@ -81,7 +85,7 @@ export class WatchMany implements AsyncIterableIterator<Watched, undefined> {
 
   /** Stops watching a task. */
   remove(taskId: string): void {
-    this.#cursors.delete(taskId);
+    if (this.#cursors.delete(taskId)) this.#moved.add(taskId);
     this.#again.delete(taskId);
     this.#say([], [taskId]);
     this.#wake?.();
@@ -190,6 +194,8 @@ export class WatchMany implements AsyncIterableIterator<Watched, undefined> {
     const targets = Array.from(this.#cursors, ([taskId, cursor]) => target(taskId, cursor));
     for (let from = 0; from < targets.length; from += CHUNK) this.#say(targets.slice(from, from + CHUNK), []);
     this.#again.clear();
+    this.#moved.clear();
+    for (const cursor of this.#cursors.values()) cursor.restarting = false;
     const stub = this.#link.stub(ResultsService);
     const stop = this.#stop.signal;
     this.#stream = await openStream(this.#link, this.#limits, (options) => stub.watchResults(outbox, options), stop);
@@ -230,7 +236,7 @@ export class WatchMany implements AsyncIterableIterator<Watched, undefined> {
     const event = eventOf(item.value);
     const accepted = cursor.accept(event);
     if (typeof accepted === "string") {
-      this.#cursors.delete(taskId);
+      this.remove(taskId);
       return { taskId, error: contract(this.#link.address, accepted) };
     }
     if (cursor.finished) this.#cursors.delete(taskId);

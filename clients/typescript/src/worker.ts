@@ -64,6 +64,8 @@ export interface WorkerStatus {
   readonly healthy: boolean;
   /** Handlers that have not returned yet, those that were stopped included: JavaScript cannot end them. */
   readonly running: number;
+  /** Those of them that were stopped. Each keeps its place until it returns. */
+  readonly stuck: number;
   /** Why it was disconnected last. */
   readonly lastError: TidemillError | undefined;
 }
@@ -146,8 +148,8 @@ export class Worker {
   }
 
   /**
-   * True while tasks can come: the worker is registered, is not draining, and the server was heard of lately. A worker whose stream has gone silent, whose
-   * replica goes away or whose session hangs is not, whatever it was told last.
+   * True while tasks can come: the worker is registered, is not draining, the server was heard of lately, and not every place is kept by a handler that was
+   * stopped and does not end. A worker whose stream has gone silent, whose replica goes away or whose session hangs is not, whatever it was told last.
    */
   get isHealthy(): boolean {
     return this.#pulse.healthy;
@@ -156,7 +158,8 @@ export class Worker {
   /** How it stands, for a health endpoint or a display. */
   get status(): WorkerStatus {
     const { isHealthy: healthy } = this;
-    return { state: this.#state, healthy, running: this.#host?.running ?? 0, lastError: this.#lastError };
+    const { running = 0, stuck = 0 } = this.#host ?? {};
+    return { state: this.#state, healthy, running, stuck, lastError: this.#lastError };
   }
 
   #settings(): SessionSettings {

@@ -8,12 +8,12 @@ import { GatewayService, type EnqueueRequest } from "../src/_gen/tidemill/v1/gat
 import { ResultsService } from "../src/_gen/tidemill/v1/results_service_pb.js";
 import { TaskState } from "../src/_gen/tidemill/v1/task_pb.js";
 import { BATCH_LIMIT, Client, type TaskEvent, type TidemillError } from "../src/index.js";
-import { Code, ended, errorOf, refusal, running, Server, truncated } from "./fake-server.js";
+import { changed, Code, ended, errorOf, refusal, running, Server, truncated, until } from "./fake-server.js";
 
 const sequences = (events: readonly TaskEvent[]) => events.map((event) => event.sequence);
 
 test("a wrong address gets one clear line, and nothing was applied", async () => {
-  const client = new Client({ url: "127.0.0.1:1", timeoutMs: 300 });
+  const client = new Client({ url: "127.0.0.1:1", maxTries: 3 });
   const error = await errorOf(client.enqueue({ kind: "a", idempotencyKey: "k" }));
   assert.deepEqual([error.kind, error.outcome, error.idempotencyKey], ["unreachable", "not_applied", "k"]);
   assert.match(error.message, /^cannot reach http:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/);
@@ -64,9 +64,13 @@ test("the key stays the same over the tries, and the deadline is sent along", as
 
 test("a server that says nothing: the deadline ends the call, and nobody knows what became of it", async () => {
   await using server = await Server.start((router) => {
-    router.service(GatewayService, { enqueue: () => new Promise(() => undefined) });
+    router.service(GatewayService, {
+      enqueue: ({ kind }) => (kind === "first" ? { taskId: "t" } : new Promise(() => undefined)),
+    });
   });
-  const client = new Client({ url: server.url, timeoutMs: 150 });
+  const client = new Client({ url: server.url, timeoutMs: 3_000 });
+  // Connects, so that the other call is certainly sent.
+  await client.enqueue({ kind: "first" });
   const error = await errorOf(client.enqueue({ kind: "a" }));
   assert.deepEqual([error.kind, error.outcome], ["deadline_exceeded", "unknown"]);
   client.close();
@@ -127,6 +131,7 @@ test("a batch is split, and what is refused for the moment is sent again", async
 
 test("a watch goes on from the last event, each number once, and says what was cut", async () => {
   const asked: number[] = [];
+  const events: TaskEvent[] = [];
   await using server = await Server.start((router) => {
     router.service(ResultsService, {
       async *watchResult({ afterSequence }) {
@@ -134,7 +139,7 @@ test("a watch goes on from the last event, each number once, and says what was c
         if (asked.length === 1) {
           yield { event: running(1) };
           yield { event: running(2) };
-          await new Promise((resolve) => setTimeout(resolve, 50));
+          await until(() => events.length === 2);
           server.cut();
           await new Promise(() => undefined);
         }
@@ -147,8 +152,10 @@ test("a watch goes on from the last event, each number once, and says what was c
   const client = new Client(server.url);
   const breaks: TidemillError[] = [];
   const watch = client.watch("t", { onBreak: (error) => breaks.push(error) });
-  const events: TaskEvent[] = [];
-  for await (const event of watch) events.push(event);
+  for await (const event of watch) {
+    events.push(event);
+    changed();
+  }
   assert.deepEqual(sequences(events), [1, 2, 5, 6]);
   assert.deepEqual([asked, breaks.length, watch.lastSequence], [[0, 2], 1, 6]);
   client.close();
@@ -185,6 +192,7 @@ test("a watch ends when its loop is left, when its signal says so, and when no s
         yield { event: running(1) };
         await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
         open -= 1;
+        changed();
       },
     });
   });
@@ -207,16 +215,16 @@ test("a watch ends when its loop is left, when its signal says so, and when no s
   const pending = ending.next();
   await ending.return();
   assert.equal((await pending).done, true, "whoever waits is told the end");
-  const begun = performance.now();
-  while (open > 0 && performance.now() - begun < 5_000) await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.equal(open, 0, "the server was told, too");
+  // The server was told, too.
+  await until(() => open === 0);
   client.close();
-  const away = await errorOf(new Client({ url: "127.0.0.1:1", timeoutMs: 200 }).watch("t").result());
+  const away = await errorOf(new Client({ url: "127.0.0.1:1", maxTries: 2 }).watch("t").result());
   assert.equal(away.kind, "unreachable");
 });
 
 test("many tasks over one stream: each from its cursor, one error ends one task", async () => {
   const streams: string[][] = [];
+  const seen: string[] = [];
   await using server = await Server.start((router) => {
     router.service(ResultsService, {
       async *watchResults(requests) {
@@ -230,7 +238,7 @@ test("many tasks over one stream: each from its cursor, one error ends one task"
             else yield { taskId, item: { case: "event" as const, value: ended(2) } };
           }
           if (streams.length === 1 && added.length === 3) {
-            await new Promise((resolve) => setTimeout(resolve, 50));
+            await until(() => seen.length === 3);
             server.cut();
           }
         }
@@ -238,10 +246,11 @@ test("many tasks over one stream: each from its cursor, one error ends one task"
     });
   });
   const client = new Client(server.url);
-  const seen: string[] = [];
   const many = client.watchMany().add("a").add("bad").add("b").end();
-  for await (const { taskId, event, error } of many)
+  for await (const { taskId, event, error } of many) {
     seen.push(`${taskId}:${event ? String(event.sequence) : (error.code ?? "")}`);
+    changed();
+  }
   assert.deepEqual(seen.sort(), ["a:1", "a:2", "b:1", "b:2", "bad:NOT_FOUND"]);
   assert.deepEqual(
     streams.map((added) => added.length),

@@ -3,11 +3,12 @@
 import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { anyPack, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 
 import { ErrorInfoSchema, RetryInfoSchema } from "../src/_gen/google/rpc/error_details_pb.js";
+import { StatusSchema, type Status } from "../src/_gen/google/rpc/status_pb.js";
 import { TaskEventSchema, TaskState, type TaskEvent } from "../src/_gen/tidemill/v1/task_pb.js";
 import { TidemillError } from "../src/index.js";
 
@@ -73,6 +74,15 @@ export function refusal(
   return new ConnectError("m", code, undefined, details);
 }
 
+/** The same as part of a message, e.g. of one entry of a batch. */
+export function statusOf(error: ConnectError): Status {
+  const details = error.details.map((detail) => {
+    const { desc, value } = detail as { desc: DescMessage; value: MessageInitShape<DescMessage> };
+    return anyPack(desc, create(desc, value));
+  });
+  return create(StatusSchema, { code: error.code, message: error.rawMessage, details });
+}
+
 /** Event `sequence` of a task that runs. */
 export function running(sequence: number): TaskEvent {
   return event(sequence, { case: "stateChanged", value: { state: TaskState.RUNNING } });
@@ -102,13 +112,41 @@ export async function errorOf(promise: Promise<unknown>): Promise<TidemillError>
   throw new Error("it succeeded");
 }
 
-/** Waits until it holds; fails after ten seconds. */
-export async function until(holds: () => boolean): Promise<void> {
-  const begun = performance.now();
-  while (!holds()) {
-    if (performance.now() - begun > 10_000) throw new Error(`it never held: ${holds.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+const looking = new Set<() => void>();
+
+/** Something happened that a test may wait for. */
+export function changed(): void {
+  for (const look of [...looking]) look();
+}
+
+/** Waits until it holds: looks whenever something has changed. Fails after a minute. */
+export function until(holds: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (error?: Error) => {
+      clearTimeout(limit);
+      looking.delete(look);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const look = () => {
+      try {
+        if (holds()) end();
+      } catch (thrown) {
+        end(thrown as Error);
+      }
+    };
+    const limit = setTimeout(() => end(new Error(`it never held: ${holds.toString()}`)), 60_000);
+    looking.add(look);
+    look();
+  });
+}
+
+/** Something that happens once, when a test says so. */
+export class Gate {
+  open!: () => void;
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve;
+  });
 }
 
 export { Code };

@@ -1,7 +1,7 @@
 // A worker role that does what a test says: it hands out what the test wants and writes down what it hears.
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { ConnectRouter } from "@connectrpc/connect";
+import type { ConnectError, ConnectRouter } from "@connectrpc/connect";
 
 import {
   WorkerService,
@@ -12,7 +12,7 @@ import {
 } from "../src/_gen/tidemill/v1/worker_service_pb.js";
 import { TaskState } from "../src/_gen/tidemill/v1/task_pb.js";
 import { Outbox } from "../src/outbox.js";
-import { until } from "./fake-server.js";
+import { changed, Code, refusal, until, type Gate } from "./fake-server.js";
 
 type Answer = NonNullable<MessageInitShape<typeof WorkResponseSchema>["message"]>;
 
@@ -23,7 +23,21 @@ export class FakeStream {
   /** The client ended its side, as opposed to breaking it off. */
   halfClosed = false;
   over = false;
+  registered = false;
   answerSettles = true;
+  /** What the stream is ended with. */
+  refusal: ConnectError | undefined;
+
+  /** Ends the stream with this reason. */
+  refuse(reason: string): void {
+    this.refusal = refusal(Code.FailedPrecondition, reason);
+    this.outbox.end();
+  }
+
+  ends(): void {
+    this.over = true;
+    changed();
+  }
 
   constructor(readonly register: Register) {}
 
@@ -64,7 +78,9 @@ export class FakeRole {
   readonly streams: FakeStream[] = [];
   /** Tokens that a registration adopts. */
   adopt: (register: Register) => string[] = (register) => register.held;
-  pingEveryMs = 100;
+  pingEveryMs = 10_000;
+  /** Registrations are answered when it is opened. */
+  gate: Gate | undefined;
   answerSettles = true;
   pings = true;
 
@@ -79,22 +95,27 @@ export class FakeRole {
     const stream = new FakeStream(first.value);
     stream.answerSettles = this.answerSettles;
     this.streams.push(stream);
-    const interval = { seconds: 0n, nanos: this.pingEveryMs * 1e6 };
+    changed();
+    void this.#read(reader, stream);
+    signal.addEventListener("abort", () => {
+      stream.ends();
+      stream.outbox.end();
+    });
+    await this.gate?.opened;
+    const interval = { seconds: BigInt(Math.trunc(this.pingEveryMs / 1_000)), nanos: (this.pingEveryMs % 1_000) * 1e6 };
     stream.say({ case: "registered", value: { adopted: this.adopt(first.value), pingInterval: interval } });
+    stream.registered = true;
+    changed();
     let number = 0n;
     const pings = setInterval(() => {
       if (this.pings) stream.say({ case: "ping", value: { number: (number += 1n) } });
     }, this.pingEveryMs);
-    void this.#read(reader, stream);
-    signal.addEventListener("abort", () => {
-      stream.over = true;
-      stream.outbox.end();
-    });
     try {
       yield* stream.outbox;
+      if (stream.refusal) throw stream.refusal;
     } finally {
       clearInterval(pings);
-      stream.over = true;
+      stream.ends();
     }
   }
 
@@ -105,11 +126,13 @@ export class FakeRole {
         if (found.done) break;
         stream.heard.push(found.value.message);
         stream.settle(found.value.message);
+        changed();
       }
       stream.halfClosed = true;
       stream.outbox.end();
+      changed();
     } catch {
-      stream.over = true;
+      stream.ends();
     }
   }
 

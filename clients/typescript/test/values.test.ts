@@ -7,7 +7,7 @@ import test from "node:test";
 import { TaskState as StateNumber, Priority, TaskEventSchema } from "../src/_gen/tidemill/v1/task_pb.js";
 import { create } from "@bufbuild/protobuf";
 import { Cursor, eventOf } from "../src/event.js";
-import { isTerminal, Payload, TidemillError, type Task } from "../src/index.js";
+import { DEFAULT_URL, isTerminal, Payload, TidemillError, type ClientOptions, type Task } from "../src/index.js";
 import { normalized } from "../src/link.js";
 import { setupOf } from "../src/options.js";
 import { reasonOf, stateNumber, stateOf } from "../src/state.js";
@@ -131,7 +131,7 @@ test("the nearest trace context wins", async () => {
     enqueueRequest(task, source).traceContext?.traceparent;
   assert.equal(trace({ kind: "a" }), "client");
   await withTraceContext({ traceparent: "handler" }, async () => {
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise(setImmediate);
     assert.equal(trace({ kind: "a" }), "handler", "also after an await");
     assert.equal(trace({ kind: "a", traceContext: { traceparent: "own" } }), "own");
   });
@@ -147,6 +147,30 @@ test("addresses", () => {
       (thrown: Error) => thrown.message.includes(`\`${url}\``) && thrown.message.includes("http://HOST:PORT"),
     );
   }
+});
+
+test("addresses come from the environment where the program names none", (t) => {
+  const before = { ...process.env };
+  t.after(() => {
+    process.env = before;
+  });
+  const found = (options: ClientOptions = {}) => {
+    const { gateway, results, worker } = setupOf(options);
+    return [gateway.address, results.address, worker.address];
+  };
+  for (const name of ["TIDEMILL_URL", "TIDEMILL_RESULTS_URL", "TIDEMILL_WORKER_URL"])
+    Reflect.deleteProperty(process.env, name);
+  assert.deepEqual(found(), [DEFAULT_URL, DEFAULT_URL, DEFAULT_URL]);
+  process.env["TIDEMILL_WORKER_URL"] = "worker:2";
+  assert.deepEqual(found(), [DEFAULT_URL, DEFAULT_URL, "http://worker:2"]);
+  process.env["TIDEMILL_URL"] = "http://main:1";
+  process.env["TIDEMILL_RESULTS_URL"] = "";
+  assert.deepEqual(found(), ["http://main:1", "http://main:1", "http://worker:2"]);
+  assert.deepEqual(found({ resultsUrl: "own:3" }), ["http://main:1", "http://own:3", "http://worker:2"]);
+  // Those of the environment do not belong to an address that the program names.
+  assert.deepEqual(found({ url: "other:4" }), ["http://other:4", "http://other:4", "http://other:4"]);
+  process.env["TIDEMILL_URL"] = "ftp://main";
+  assert.throws(() => found(), /`ftp:\/\/main`/);
 });
 
 test("options that cannot work are refused by name, and a token never shows", () => {

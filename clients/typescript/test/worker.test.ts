@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import test, { type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import test from "node:test";
 import { Worker as Thread } from "node:worker_threads";
 
 import { CancelCause } from "../src/_gen/tidemill/v1/worker_service_pb.js";
@@ -13,32 +12,13 @@ import {
   Failure,
   StopError,
   Worker,
-  type Handler,
+  type Context,
   type WorkerEvent,
-  type WorkerOptions,
 } from "../src/index.js";
-import { errorOf, Server, until } from "./fake-server.js";
-import { FakeRole } from "./fake-worker-role.js";
-
-/** A worker with these handlers, at work; stopped when the test is over. */
-async function working(t: TestContext, handlers: Record<string, Handler>, options: WorkerOptions = {}) {
-  const role = new FakeRole();
-  const server = await Server.start(role.routes);
-  const events: WorkerEvent[] = [];
-  const client = new Client(server.url);
-  const onEvent = (event: WorkerEvent) => events.push(event);
-  const worker = new Worker(client, { graceMs: 100, onEvent, ...options });
-  for (const [kind, handler] of Object.entries(handlers)) worker.handle(kind, handler);
-  const running = worker.run();
-  t.after(async () => {
-    worker.stop();
-    await running.catch(() => undefined);
-    client.close();
-    await server.stop();
-  });
-  const types = () => events.map((event) => event.type);
-  return { role, server, worker, running, events, types, stream: await role.stream(1) };
-}
+import { changed, errorOf, Gate, until } from "./fake-server.js";
+import { Pulse } from "../src/worker/messages.js";
+import type { BlockResult, BlockSetup } from "./role-thread.js";
+import { Later, working } from "./working.js";
 
 test("a setup that cannot work is refused by name", async () => {
   const client = new Client();
@@ -97,22 +77,24 @@ test("what a handler returns or throws becomes what is said of its attempt", asy
 });
 
 test("a handler that blocks its thread does not stop the heartbeat", async (t) => {
-  const role = new Thread(new URL("./role-thread.js", import.meta.url));
+  const echoed = new Int32Array(new SharedArrayBuffer(4));
+  const role = new Thread(new URL("./role-thread.js", import.meta.url), {
+    workerData: { echoed } satisfies BlockSetup,
+  });
   t.after(() => role.terminate());
   const [{ url }] = (await once(role, "message")) as [{ url: string }];
   const client = new Client(url);
-  const worker = new Worker(client, { graceMs: 100 }).handle("block", () => {
-    const end = performance.now() + 2_000;
-    while (performance.now() < end);
-    return "blocked";
+  const worker = new Worker(client, { graceMs: 100 }).handle("block", (task) => {
+    task.progress(0);
+    // Nothing runs on this thread until the role has heard enough echoes.
+    return Atomics.wait(echoed, 0, 0, 60_000);
   });
   const running = worker.run();
-  const [{ streams, echoes }] = (await once(role, "message")) as [{ streams: number; echoes: number }];
-  // A ping came every 100 ms; without an echo within a second the client would have left the stream.
-  assert.ok(streams === 1 && echoes >= 10, `${String(echoes)} echoes on ${String(streams)} streams`);
+  const [{ streams, outputs }] = (await once(role, "message")) as [BlockResult];
+  assert.deepEqual([streams, outputs], [1, ["ok"]], "the echoes came while the handler blocked");
   assert.equal(worker.isHealthy, true);
   worker.stop();
-  await running.catch(() => undefined);
+  await running;
 });
 
 test("progress and chunks come in order, before the end; too large a chunk is refused here", async (t) => {
@@ -134,7 +116,7 @@ test("progress and chunks come in order, before the end; too large a chunk is re
   );
 });
 
-test("a cancel request: agreed to, ignored, by the signal, and not heard at all", async (t) => {
+test("a cancel request: agreed to, ignored, and by the signal", async (t) => {
   const { stream } = await working(
     t,
     {
@@ -151,63 +133,67 @@ test("a cancel request: agreed to, ignored, by the signal, and not heard at all"
         new Promise((_, reject) => {
           task.signal.addEventListener("abort", () => reject(task.signal.reason as Error));
         }),
-      deaf: () => new Promise(() => undefined),
-      late: () => new Promise(() => undefined),
     },
-    { cancelGraceMs: 150 },
+    { cancelGraceMs: 60_000 },
   );
-  for (const kind of ["agrees", "ignores", "signal", "deaf", "late"]) {
-    stream.assign(kind, kind);
-    const cause = kind === "late" ? CancelCause.ATTEMPT_TIMEOUT : CancelCause.CLIENT;
-    stream.say({ case: "cancelRequested", value: { leaseToken: kind, cause, reason: "enough" } });
+  for (const leaseToken of ["agrees", "ignores", "signal"]) {
+    stream.assign(leaseToken, leaseToken);
+    stream.say({ case: "cancelRequested", value: { leaseToken, cause: CancelCause.CLIENT, reason: "enough" } });
   }
-  await until(() => stream.heard.filter((message) => message.case !== "echo").length >= 5);
-  const released = stream.all("release").filter((release) => release.cancelled);
-  assert.deepEqual(
-    released.map((release) => release.leaseToken),
-    ["agrees", "signal", "deaf"],
-  );
-  assert.deepEqual(
-    stream.all("complete").map((complete) => complete.leaseToken),
-    ["ignores"],
-  );
-  assert.deepEqual(
-    stream.all("fail").map((fail) => [fail.leaseToken, fail.type]),
-    [["late", "AttemptTimeout"]],
-  );
+  await until(() => stream.all("release").length === 2 && stream.all("complete").length === 1);
+  const released = stream.all("release").map((release) => [release.leaseToken, release.cancelled]);
+  assert.deepEqual(released.sort(), [
+    ["agrees", true],
+    ["signal", true],
+  ]);
+  assert.equal(stream.all("complete")[0]?.leaseToken, "ignores");
+});
+
+test("a cancel request that is not heard: agreed to in the end, or failed if the attempt ran too long", async (t) => {
+  const { stream } = await working(t, { deaf: () => new Promise(() => undefined) }, { cancelGraceMs: 50 });
+  const causes = { deaf: CancelCause.CLIENT, late: CancelCause.ATTEMPT_TIMEOUT };
+  for (const [leaseToken, cause] of Object.entries(causes)) {
+    stream.assign(leaseToken, "deaf");
+    stream.say({ case: "cancelRequested", value: { leaseToken, cause } });
+  }
+  await until(() => stream.all("release").length === 1 && stream.all("fail").length === 1);
+  const [[release], [fail]] = [stream.all("release"), stream.all("fail")];
+  assert.deepEqual([release?.leaseToken, release?.cancelled], ["deaf", true]);
+  assert.deepEqual([fail?.leaseToken, fail?.type], ["late", "AttemptTimeout"]);
 });
 
 test("a lost lease stops its handler, and nothing that it says goes out", async (t) => {
   let seen: unknown;
-  let done = false;
+  const refused = new Later<undefined>();
   const { stream, types } = await working(t, {
     slow: async (task) => {
       await new Promise((resolve) => task.signal.addEventListener("abort", resolve));
       seen = task.signal.reason;
-      await task.chunk("too late").catch(() => (done = true));
+      await task.chunk("too late").catch(() => refused.say(undefined));
       return "too late";
     },
+    after: () => refused.value,
   });
   stream.assign("a", "slow");
   await until(() => types().includes("started"));
   stream.say({ case: "leaseLost", value: { leaseToken: "a" } });
-  await until(() => done);
+  // What the first says would come before the end of the second.
+  stream.assign("b", "after");
+  await until(() => stream.all("complete").length > 0);
   assert.ok(seen instanceof StopError && seen.stopped === "lease_lost");
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.deepEqual([stream.all("complete").length, stream.all("progress").length], [0, 0]);
+  assert.deepEqual(
+    stream.all("complete").map((complete) => complete.leaseToken),
+    ["b"],
+  );
+  assert.equal(stream.all("progress").length, 0);
   assert.ok(types().includes("leaseLost"));
 });
 
 test("a silent stream is broken off, not half-closed; the next one names what is held, and the handler never notices", async (t) => {
-  let go: (() => void) | undefined;
-  const { stream, role, server, worker } = await working(t, {
-    hold: async () => {
-      await new Promise<void>((resolve) => (go = resolve));
-      return "kept";
-    },
-  });
+  const output = new Later<string>();
+  const { stream, role, server, worker } = await working(t, { hold: () => output.get() }, { pingEveryMs: 100 });
   stream.assign("a", "hold");
-  await until(() => go !== undefined && worker.isHealthy);
+  await until(() => output.awaited && worker.isHealthy);
   role.pings = false;
   await until(() => !worker.isHealthy);
   role.pings = true;
@@ -216,7 +202,7 @@ test("a silent stream is broken off, not half-closed; the next one names what is
   await until(() => stream.over && worker.isHealthy);
   assert.equal(stream.halfClosed, false);
   assert.equal(server.connections, 2, "a connection of its own");
-  go?.();
+  output.say("kept");
   await until(() => next.all("complete").length === 1);
 });
 
@@ -234,8 +220,9 @@ test("a settle without an answer is said again over the next stream, and a lease
   // Once for the registration, once as the answer to the settle.
   next.say({ case: "leaseLost", value: { leaseToken: "a" } });
   next.say({ case: "leaseLost", value: { leaseToken: "a" } });
-  await until(() => events.some((event) => event.type === "leaseLost"));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  next.answerSettles = true;
+  next.assign("b", "echo");
+  await until(() => events.some((event) => event.type === "settled"));
   assert.equal(events.filter((event) => event.type === "leaseLost").length, 1);
 });
 
@@ -254,17 +241,64 @@ test("a settle that the server cannot take now is said again; an output that it 
 });
 
 test("a replica that drains: another stream first, then the old one is broken off, and meanwhile it is not healthy", async (t) => {
-  let go: (() => void) | undefined;
-  const { stream, role, worker } = await working(t, { hold: () => new Promise<void>((resolve) => (go = resolve)) });
+  const output = new Later<string>();
+  const { stream, role, worker } = await working(t, { hold: () => output.get() });
   stream.assign("a", "hold");
-  await until(() => go !== undefined && worker.isHealthy);
+  await until(() => output.awaited && worker.isHealthy);
+  const gate = new Gate();
+  role.gate = gate;
   stream.say({ case: "drain", value: {} });
   const next = await role.stream(2);
   assert.deepEqual(next.register.held, ["a"]);
+  assert.deepEqual([worker.isHealthy, stream.over], [false, false]);
+  gate.open();
   await until(() => stream.over && worker.isHealthy);
   assert.equal(stream.halfClosed, false);
-  go?.();
+  output.say("kept");
   await until(() => next.all("complete").length === 1);
+});
+
+test("handlers that were stopped and do not end keep their places: without another one nothing comes, and the worker is not healthy", async (t) => {
+  const end = new Later<string>();
+  const { stream, worker } = await working(t, { stubborn: () => end.get() }, { concurrency: 2, cancelGraceMs: 50 });
+  stream.assign("a", "stubborn");
+  stream.assign("b", "stubborn");
+  await until(() => end.awaited && worker.isHealthy && worker.status.running === 2);
+  assert.equal(worker.status.stuck, 0, "busy is not stuck");
+  for (const leaseToken of ["a", "b"]) stream.say({ case: "cancelRequested", value: { leaseToken } });
+  const credits = () => stream.all("credits").map((message) => message.credits);
+  await until(() => credits().at(-1) === 0);
+  assert.deepEqual([worker.isHealthy, worker.status.stuck], [false, 2]);
+  end.say("at last");
+  await until(() => credits().at(-1) === 2);
+  assert.deepEqual([worker.isHealthy, worker.status.stuck], [true, 0]);
+});
+
+test("a handler that does not heed a request, and ends when it is stopped, gives its place to another task", async (t) => {
+  const ended = (task: Context) =>
+    new Promise((_, reject) => {
+      task.stopped.addEventListener("abort", () => reject(task.stopped.reason as Error));
+    });
+  const handlers = { ended, echo: (task: Context) => task.payload };
+  const { stream, worker } = await working(t, handlers, { concurrency: 1, cancelGraceMs: 50 });
+  stream.assign("a", "ended");
+  stream.say({ case: "cancelRequested", value: { leaseToken: "a" } });
+  await until(() => stream.all("release").length === 1);
+  stream.assign("b", "echo");
+  await until(() => stream.all("complete").length === 1);
+  assert.deepEqual([worker.isHealthy, worker.status.running, worker.status.stuck], [true, 0, 0]);
+});
+
+test("health needs to be renewed: a process that was paused finds itself unhealthy", async () => {
+  const pulse = new Pulse(Pulse.memory());
+  assert.equal(pulse.healthy, false);
+  pulse.beat(1);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(pulse.healthy, false, "nothing came for longer than the silence");
+  pulse.beat(60_000);
+  assert.equal(pulse.healthy, true);
+  pulse.beat(0);
+  assert.equal(pulse.healthy, false);
 });
 
 test("a connection that flaps: work goes on, and each task is settled once", async (t) => {
@@ -272,6 +306,8 @@ test("a connection that flaps: work goes on, and each task is settled once", asy
   const { role, server, events } = await working(t, {
     work: async (task) => {
       runs.set(task.taskId, (runs.get(task.taskId) ?? 0) + 1);
+      changed();
+      // Long enough that many a settle comes when its stream is gone.
       await new Promise((resolve) => setTimeout(resolve, 20));
     },
   });
@@ -290,19 +326,23 @@ test("a connection that flaps: work goes on, and each task is settled once", asy
 
 test("a stop lets what is short finish, gives the rest back uncharged, and half-closes", async (t) => {
   let stopped: unknown;
-  const { stream, worker, running, types } = await working(t, {
-    short: () => sleep(30).then(() => "done"),
-    long: (task) =>
+  const output = new Later<string>();
+  const handlers = {
+    short: () => output.get(),
+    long: (task: Context) =>
       new Promise(() => {
         task.signal.addEventListener("abort", () => {
           stopped = task.signal.reason;
         });
       }),
-  });
+  };
+  const { stream, worker, running, types } = await working(t, handlers, { graceMs: 3_000 });
   stream.assign("s", "short");
   stream.assign("l", "long");
   await until(() => types().filter((type) => type === "started").length === 2);
   worker.stop();
+  await until(() => types().includes("draining"));
+  output.say("done");
   await running;
   assert.deepEqual(
     stream.all("credits").map(({ credits }) => credits),
@@ -325,7 +365,7 @@ test("a handler is a part of its task's trace", async (t) => {
   let found: unknown;
   const { stream } = await working(t, {
     trace: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise(setImmediate);
       found = currentTraceContext();
     },
   });
@@ -341,7 +381,11 @@ test("a worker waits for its server, unless it was told not to", async () => {
   assert.equal(error.kind, "unreachable");
   assert.equal(worker.isHealthy, false);
   const events: string[] = [];
-  const patient = new Worker(client, { onEvent: (event) => events.push(event.type) }).handle("a", () => "");
+  const onEvent = ({ type }: WorkerEvent) => {
+    events.push(type);
+    changed();
+  };
+  const patient = new Worker(client, { onEvent }).handle("a", () => "");
   const running = patient.run();
   await until(() => events.length >= 2);
   patient.stop();

@@ -12,11 +12,13 @@ import { Payload, payloadOf } from "../payload.js";
 import { taskErrorOf, type TaskError } from "../result.js";
 import { dateOf, milliseconds } from "../time.js";
 import { traceOf, type TraceContext } from "../trace.js";
-import { request } from "./failure.js";
+import { cut, request } from "./failure.js";
 import type { CancelRequest } from "./stop.js";
 
 /** The contract's limit of one chunk. */
 const MOST_CHUNK = 64 * 1024;
+/** The contract's limit of a progress text, in bytes. */
+const MOST_PROGRESS = 1024;
 
 /** Why a chunk was not taken: it is too large, or the server refused an earlier one, e.g. because its memory is full. */
 export class ReportError extends Error {
@@ -33,6 +35,7 @@ export interface Reports {
   readonly refused: string | undefined;
   readonly cancelRequest: CancelRequest | undefined;
   readonly signal: AbortSignal;
+  readonly stopped: AbortSignal;
 }
 
 /** One attempt of one task, for its handler. */
@@ -121,6 +124,14 @@ export class Context {
     return this.#reports.signal;
   }
 
+  /**
+   * Aborted with a {@link StopError} when the handler is stopped, which after a cancel request is when the worker's cancel grace is over: nothing that it says
+   * counts any more, and it keeps its place until it returns. For a handler that goes on in spite of a request.
+   */
+  get stopped(): AbortSignal {
+    return this.#reports.stopped;
+  }
+
   /** The request to stop, if there is one. */
   get cancelRequest(): CancelRequest | undefined {
     return this.#reports.cancelRequest;
@@ -145,11 +156,11 @@ export class Context {
 
   /**
    * Tells how far the attempt has come: a share between 0 and 1, and a short text for people. Never waits: it is dropped if much else is on its way,
-   * and the server stores it at most twice a second, the latest winning.
+   * and the server stores it at most twice a second, the latest winning. Of the text 1 KiB is sent.
    */
   progress(fraction: number, message = ""): void {
     const share = Number.isNaN(fraction) ? 0 : Math.min(Math.max(fraction, 0), 1);
-    const progress = create(ProgressSchema, { fraction: share, message });
+    const progress = create(ProgressSchema, { fraction: share, message: cut(message, MOST_PROGRESS) });
     this.#reports.offer(this.#report({ case: "progress", value: progress }));
   }
 

@@ -7,11 +7,17 @@ import { TidemillError } from "../error.js";
 import { duration } from "../time.js";
 import type { CancelCause } from "./stop.js";
 
+/** The contract keeps so many bytes of each. */
+const MOST_MESSAGE = 8 * 1024;
+const MOST_TYPE = 256;
+/** Nor does it take a longer wait. A failure that it refused would count as a crash. */
+const MOST_RETRY_AFTER_MS = 7 * 24 * 3_600_000;
+
 /** What a {@link Failure} says beside its message. */
 export interface FailureOptions {
   /** Another attempt would not mend it: the task is a dead letter at once. */
   readonly permanent?: boolean;
-  /** Waits this long before the next attempt instead of the policy's backoff, at most 7 days. */
+  /** Waits this long before the next attempt instead of the policy's backoff, at most 7 days: a longer wait counts as that. */
   readonly retryAfterMs?: number;
   /** Names the kind of error, e.g. `CardDeclined`, for people and filters. At most 256 bytes. */
   readonly type?: string;
@@ -62,8 +68,18 @@ export class Failure extends Error {
   /** Whatever a handler threw. */
   static of(thrown: unknown): Failure {
     if (thrown instanceof Failure) return thrown;
-    if (!(thrown instanceof Error)) return new Failure(String(thrown), { type: typeof thrown });
+    if (!(thrown instanceof Error)) return new Failure(textOf(thrown), { type: typeof thrown });
     return new Failure(withCauses(thrown), { type: typeName(thrown), cause: thrown });
+  }
+}
+
+/** What something that was thrown says. */
+export function textOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    // E.g. an object without a prototype.
+    return `something of type ${typeof thrown} that has no text`;
   }
 }
 
@@ -100,10 +116,24 @@ export function settleOf(failure: Failure, leaseToken: string, cause?: CancelCau
 }
 
 function failOf(failure: Failure, leaseToken: string): WorkRequest {
-  const { message, type, permanent, retryAfterMs } = failure;
+  const { permanent, retryAfterMs } = failure;
+  const message = cut(failure.message, MOST_MESSAGE);
+  const type = cut(failure.type, MOST_TYPE);
   const retryAfter =
-    retryAfterMs === undefined ? {} : { retryAfter: duration(Math.max(0, retryAfterMs), "retryAfterMs") };
+    retryAfterMs === undefined
+      ? {}
+      : { retryAfter: duration(Math.min(Math.max(0, retryAfterMs), MOST_RETRY_AFTER_MS), "retryAfterMs") };
   return request({ case: "fail", value: { leaseToken, message, type, permanent, ...retryAfter } });
+}
+
+/**
+ * Cuts a text that is longer than so many bytes, at a character. The server would cut it, too, but a message of many megabytes would break the stream
+ * first, for all tasks. What is no text at all, or half of a character, becomes something that can be sent.
+ */
+export function cut(text: unknown, most: number): string {
+  const bytes = new Uint8Array(most);
+  const { written } = new TextEncoder().encodeInto(textOf(text), bytes);
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, written));
 }
 
 /** A message of the stream. */

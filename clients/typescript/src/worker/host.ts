@@ -7,6 +7,7 @@ import { TidemillError } from "../error.js";
 import { Job, type Handler } from "./job.js";
 import type { Post, ToHost, ToSession, WorkerEvent } from "./messages.js";
 import { Room } from "./room.js";
+import type { StopCause } from "./stop.js";
 
 /** Progress and chunks of all handlers that may be on their way at a time; more wait in their handlers. */
 const MOST_REPORTS = 256;
@@ -21,6 +22,8 @@ export class Host {
   readonly #room = new Room(MOST_REPORTS);
   /** Handlers that have not returned yet, those that were stopped included. */
   running = 0;
+  /** Those of them that were stopped. */
+  stuck = 0;
 
   constructor(
     handlers: ReadonlyMap<string, Handler>,
@@ -44,8 +47,7 @@ export class Host {
         this.#jobs.get(message.token)?.cancel(message.request);
         break;
       case "stop":
-        this.#jobs.get(message.token)?.stop(message.cause);
-        this.#jobs.delete(message.token);
+        this.#stop(message.token, message.cause);
         break;
       case "refused": {
         const job = this.#jobs.get(message.token);
@@ -65,6 +67,16 @@ export class Host {
     }
   }
 
+  #stop(token: string, cause: StopCause): void {
+    const job = this.#jobs.get(token);
+    this.#jobs.delete(token);
+    this.#post({ say: "heard", token });
+    if (job) {
+      this.stuck += 1;
+      job.stop(cause);
+    } else this.#post({ say: "stopped", token });
+  }
+
   async #start(encoded: Uint8Array): Promise<void> {
     const assignment = fromBinary(AssignmentSchema, encoded);
     const { leaseToken, taskId, kind, attempt } = assignment;
@@ -79,13 +91,15 @@ export class Host {
       await job.run(handler);
     } finally {
       this.running -= 1;
-      if (this.#jobs.get(leaseToken) === job) this.#jobs.delete(leaseToken);
+      if (!this.#jobs.delete(leaseToken)) {
+        this.stuck -= 1;
+        this.#post({ say: "stopped", token: leaseToken });
+      }
     }
   }
 
   /** The session is gone: stops what still runs. */
   stopAll(): void {
-    for (const job of this.#jobs.values()) job.stop("worker_stopped");
-    this.#jobs.clear();
+    for (const token of [...this.#jobs.keys()]) this.#stop(token, "worker_stopped");
   }
 }

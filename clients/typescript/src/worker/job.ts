@@ -1,12 +1,13 @@
 // Runs one handler and puts into words how it ended.
 
+import { setMaxListeners } from "node:events";
 import { toBinary } from "@bufbuild/protobuf";
 
 import { WorkRequestSchema, type Assignment, type WorkRequest } from "../_gen/tidemill/v1/worker_service_pb.js";
 import { Payload } from "../payload.js";
 import { withTraceContext } from "../trace.js";
 import { Context, type Reports } from "./context.js";
-import { Failure, request, settleOf } from "./failure.js";
+import { Failure, request, settleOf, textOf } from "./failure.js";
 import type { Room } from "./room.js";
 import type { Report } from "./messages.js";
 import { StopError, type CancelRequest, type StopCause } from "./stop.js";
@@ -35,10 +36,16 @@ export class Job implements Reports {
     this.#assignment = assignment;
     this.#room = room;
     this.#post = post;
+    // A handler may pass its signal on to, or wait for room for, as much as it likes at a time.
+    setMaxListeners(0, this.#controller.signal, this.#stopped.signal);
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  get stopped(): AbortSignal {
+    return this.#stopped.signal;
   }
 
   /** Runs the handler to its end and reports it. What it said before was posted before. */
@@ -120,8 +127,4 @@ export class Job implements Reports {
   #report(encoded: Uint8Array, settles: boolean): void {
     this.#post({ say: "report", token: this.#assignment.leaseToken, request: encoded, settles });
   }
-}
-
-function textOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

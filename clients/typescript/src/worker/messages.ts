@@ -79,7 +79,13 @@ export interface Report {
 }
 
 /** From the host to the session. */
-export type ToSession = Report | { readonly say: "shutdown"; readonly graceMs: number };
+export type ToSession =
+  | Report
+  /** It has heard that a handler is stopped: its thread is not kept busy. */
+  | { readonly say: "heard"; readonly token: string }
+  /** A handler that was stopped has ended. */
+  | { readonly say: "stopped"; readonly token: string }
+  | { readonly say: "shutdown"; readonly graceMs: number };
 
 /** Where one side speaks to the other. */
 export type Post<T> = (message: T) => void;

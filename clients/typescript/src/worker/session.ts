@@ -23,10 +23,13 @@ import { Failure, request, settleOf } from "./failure.js";
 import { Held } from "./held.js";
 import type { Post, Pulse, Report, SessionEvent, SessionSettings, ToHost, ToSession } from "./messages.js";
 import { cancelCauseOf, type StopCause } from "./stop.js";
-import { WorkStream } from "./stream.js";
+import { Stops } from "./stops.js";
+import { Opening, type WorkStream } from "./stream.js";
 
 /** Longest wait between two connections, and before a settle is said again. */
 const MAX_BACKOFF_MS = 5_000;
+/** Wait after a stream that the server ended with a reason which no repetition mends. */
+const AFTER_REFUSAL_MS = 1_000;
 /** After the grace: how long the server may take to answer the last settles. */
 const LAST_WORD_MS = 10_000;
 
@@ -36,11 +39,13 @@ export class Session {
   readonly #kinds: ReadonlySet<string>;
   readonly #begun = now();
   #stream: WorkStream | undefined;
-  /** Ends the opening of a stream that is under way. */
-  #opening: AbortController | undefined;
+  #opening: Opening | undefined;
   #openAt = now();
   #failures = 0;
   #connected = false;
+  readonly #stops = new Stops();
+  /** The credits that the stream was told of last. */
+  #given = 0;
   /** What handlers said, in order; leaves as fast as the stream takes it. */
   #reports: Report[] = [];
   /** Set by the shutdown: when what still runs is given back. */
@@ -64,11 +69,18 @@ export class Session {
   /** Something that the host says. */
   told(message: ToSession): void {
     if (this.#over) return;
-    if (message.say === "shutdown") {
-      this.#beginDrain(message.graceMs);
-    } else {
-      this.#reports.push(message);
-      this.#stream?.outbox.poke();
+    switch (message.say) {
+      case "shutdown":
+        this.#beginDrain(message.graceMs);
+        break;
+      case "heard":
+        this.#stops.heard(message.token);
+        break;
+      case "stopped":
+        this.#stops.ended(message.token);
+        break;
+      case "report":
+        this.#said(message);
     }
     this.#step();
   }
@@ -80,6 +92,7 @@ export class Session {
       this.#end(undefined);
       return;
     }
+    if (this.#credits !== this.#given) this.#giveCredits();
     this.#openIfDue();
     clearTimeout(this.#alarm);
     const due = this.#nextDue();
@@ -100,19 +113,16 @@ export class Session {
   #end(thrown: unknown): void {
     this.#over = true;
     clearTimeout(this.#alarm);
-    this.#opening?.abort();
     this.pulse.beat(0);
-    const stream = this.#stream;
-    this.#stream = undefined;
-    const say = () => {
-      const error = thrown === undefined ? undefined : fieldsOf(thrown);
-      this.post({ say: "ended", error });
-    };
-    if (stream && thrown === undefined) void stream.finish().then(say);
-    else {
-      stream?.breakOff();
-      say();
+    const [stream, opening] = [this.#stream, this.#opening];
+    [this.#stream, this.#opening] = [undefined, undefined];
+    if (thrown === undefined) {
+      void Promise.all([stream?.finish(), opening?.finish()]).then(() => this.post({ say: "ended", error: undefined }));
+      return;
     }
+    stream?.breakOff();
+    opening?.abort();
+    this.post({ say: "ended", error: errorFrom(thrown).fields() });
   }
 
   #nextDue(): number {
@@ -120,6 +130,7 @@ export class Session {
       this.#stream?.silentAt,
       this.#wantsStream && !this.#opening ? this.#openAt : undefined,
       this.#drain?.releaseAt,
+      this.#stops.nextAt,
       ...Array.from(this.#held.values(), (held) => held.due),
     ];
     return Math.min(...due.filter((time) => time !== undefined), Infinity);
@@ -131,18 +142,16 @@ export class Session {
 
   #openIfDue(): void {
     if (!this.#wantsStream || this.#opening || now() < this.#openAt) return;
-    const { link, openMs, queues, kinds, name, concurrency } = this.settings;
-    const credits = this.#drain ? 0 : concurrency;
+    const { link, openMs, queues, kinds, name } = this.settings;
     const held = [...this.#held.keys()];
-    const register = { case: "register" as const, value: { queues, kinds, credits, held, name } };
-    const opening = new AbortController();
+    const register = { queues, kinds, credits: this.#credits, held, name };
+    const opening = new Opening(link, openMs, register, (outbox) => this.#nextReport(outbox));
     this.#opening = opening;
-    const more = (outbox: Outbox<WorkRequest>) => this.#nextReport(outbox);
-    WorkStream.open(link, openMs, register, more, opening.signal).then(
+    opening.stream.then(
       (stream) => {
-        if (this.#over) stream.breakOff();
+        // Once the session is over, the one that ended it sees to this stream.
         this.#guard(() => {
-          this.#adopt(stream);
+          this.#adopt(stream, opening);
         });
       },
       (thrown: unknown) => {
@@ -154,7 +163,7 @@ export class Session {
   }
 
   /** The server has registered us: this is the stream now, and it is told whatever is still open. */
-  #adopt(stream: WorkStream): void {
+  #adopt(stream: WorkStream, { named, credits }: Opening): void {
     const old = this.#stream;
     this.#stream = stream;
     [this.#opening, this.#failures, this.#connected] = [undefined, 0, true];
@@ -162,14 +171,18 @@ export class Session {
     old?.breakOff();
     const adopted = new Set(stream.registered.adopted);
     for (const [token, held] of this.#held) {
-      held.notAdopted = !adopted.has(token);
-      if (!held.settle) continue;
+      held.notAdopted = named.has(token) && !adopted.has(token);
+      held.moves();
       // Whether it was applied is unknown; to say it again is harmless.
-      held.due = undefined;
-      stream.outbox.push(held.settle);
+      if (held.settle) stream.outbox.push(held.says(held.settle));
     }
-    if (this.#drain) stream.outbox.push(request({ case: "credits", value: { credits: 0 } }));
+    this.#given = credits;
     this.#beat();
+    // Assigned by a replica that drained, after the registration was on its way: nobody renews those until another registration names them.
+    if ([...this.#held.keys()].some((token) => !named.has(token))) {
+      stream.leaving = true;
+      this.#openAt = now();
+    }
     this.#tell({ type: "connected", address: stream.address });
     stream.outbox.poke();
     void this.#listen(stream);
@@ -199,22 +212,29 @@ export class Session {
     const next = resume(error);
     const { connectWithinMs } = this.settings;
     const late = connectWithinMs !== undefined && now() - this.#begun >= connectWithinMs;
-    if (next.when === "never" || (late && !this.#connected)) throw error;
-    this.#openAt = now() + next.delayMs + backoff(this.#failures, MAX_BACKOFF_MS);
+    // Once it has worked, only our own server's considered word ends it: what a proxy says may pass, and leases are held.
+    const forGood = next.when === "never" && !(this.#connected && error.reason === "");
+    if (forGood || (late && !this.#connected)) throw error;
+    const delayMs = next.when === "never" ? 0 : next.delayMs;
+    this.#openAt = now() + delayMs + backoff(this.#failures, MAX_BACKOFF_MS);
     this.#tell({ type: "disconnected", error: error.fields() });
   }
 
+  /**
+   * Whatever ended a stream that was registered, the next registration tells whether it is meant for good: e.g. a process that was paused is told by the
+   * end of its stream that its silence broke the rules.
+   */
   #loseStream(error: TidemillError): void {
     const leaving = this.#stream?.leaving ?? false;
     this.#stream?.breakOff();
     this.#stream = undefined;
     this.pulse.beat(0);
-    const next = resume(error);
-    if (next.when === "never") throw error;
     // A replica that drains closes its streams; the next one is being opened already.
     if (leaving) return;
+    const next = resume(error);
+    const delayMs = next.when === "never" ? AFTER_REFUSAL_MS : next.delayMs;
     this.#failures += 1;
-    this.#openAt = now() + next.delayMs + backoff(this.#failures, MAX_BACKOFF_MS);
+    this.#openAt = now() + delayMs + backoff(this.#failures, MAX_BACKOFF_MS);
     this.#tell({ type: "disconnected", error: error.fields() });
   }
 
@@ -237,7 +257,7 @@ export class Session {
         const held = this.#held.get(answer.value.leaseToken);
         if (!held) break;
         this.#held.delete(held.token);
-        this.#tell({ type: "settled", task: held.task, state: stateOf(answer.value.state) });
+        if (held.started) this.#tell({ type: "settled", task: held.task, state: stateOf(answer.value.state) });
         break;
       }
       case "refused":
@@ -260,17 +280,36 @@ export class Session {
       this.#say(settleOf(Failure.release(), leaseToken));
       return;
     }
-    this.#held.set(leaseToken, new Held(leaseToken, { taskId, kind, attempt }));
+    const held = new Held(leaseToken, { taskId, kind, attempt });
+    this.#held.set(leaseToken, held);
+    if (this.#drain) {
+      // It was on its way when the server was told that no more are wanted.
+      this.#say(held.says(releaseOf(leaseToken)));
+      return;
+    }
+    held.started = true;
     this.post({ say: "start", assignment: toBinary(AssignmentSchema, assignment) });
   }
 
   #cancelRequested(message: CancelRequested): void {
     const held = this.#held.get(message.leaseToken);
-    if (!held || held.settle) return;
+    if (!held || held.over) return;
     const cancel = { cause: cancelCauseOf(message.cause), reason: message.reason };
     held.cancel = cancel;
-    held.due = now() + this.settings.cancelGraceMs;
+    // Said again after each registration: the grace began with the first.
+    held.due ??= now() + this.settings.cancelGraceMs;
     this.post({ say: "cancel", token: held.token, request: cancel });
+  }
+
+  /** Something that a handler says. That it has ended counts from now on, even if nobody can be told yet. */
+  #said(report: Report): void {
+    const held = this.#held.get(report.token);
+    if (report.settles && held && !held.over) {
+      held.ended = fromBinary(WorkRequestSchema, report.request);
+      held.due = undefined;
+    }
+    this.#reports.push(report);
+    this.#stream?.outbox.poke();
   }
 
   /** The next thing that a handler said, when the stream has room for it. */
@@ -283,21 +322,21 @@ export class Session {
       const held = this.#held.get(report.token);
       // What is said after a lease was lost, or after the attempt was ended from this side, goes nowhere.
       if (!held || held.settle) continue;
-      const message = fromBinary(WorkRequestSchema, report.request);
-      if (report.settles) {
-        held.settle = message;
-        held.due = undefined;
-      }
-      return message;
+      if (held.ended && report.settles) return held.says(held.ended);
+      held.reports();
+      return fromBinary(WorkRequestSchema, report.request);
     }
   }
 
   /** Ends an attempt from this side: its handler is stopped. */
   #settle(held: Held, message: WorkRequest, cause: StopCause): void {
-    this.post({ say: "stop", token: held.token, cause });
-    held.due = undefined;
-    held.settle = message;
-    this.#say(message);
+    this.#stop(held.token, cause);
+    this.#say(held.says(message));
+  }
+
+  #stop(token: string, cause: StopCause): void {
+    this.#stops.said(token);
+    this.post({ say: "stop", token, cause });
   }
 
   #leaseLost(token: string): void {
@@ -308,7 +347,8 @@ export class Session {
     // The settle that was said again has an answer of its own to come.
     if (held.settle && saidAtRegistration) return;
     this.#held.delete(token);
-    this.post({ say: "stop", token, cause: "lease_lost" });
+    if (!held.started) return;
+    this.#stop(token, "lease_lost");
     this.#tell({ type: "leaseLost", task: held.task });
   }
 
@@ -316,13 +356,13 @@ export class Session {
     const held = this.#held.get(refused.leaseToken);
     if (!held) return;
     const message = `${refused.reason}: ${refused.message}`;
-    const passing = refused.outcomeUnknown || ["STORE_UNAVAILABLE", "DRAINING"].includes(refused.reason);
     if (!held.settle) {
       // A report; its handler hears of it with the next one.
+      held.reportRefused();
       this.post({ say: "refused", token: held.token, message });
-    } else if (passing) {
+    } else if (!held.isFinal(refused)) {
       held.refusals += 1;
-      held.due = now() + backoff(held.refusals, MAX_BACKOFF_MS);
+      held.due ??= now() + backoff(held.refusals, MAX_BACKOFF_MS);
       return;
     } else if (held.settle.message.case === "complete") {
       // An output that the server cannot take must not be tried for ever: the next attempt would make the same one.
@@ -347,7 +387,7 @@ export class Session {
   /** A settle is said again, or a handler that was asked to stop is stopped. */
   #due(held: Held): void {
     held.due = undefined;
-    if (held.settle) this.#say(held.settle);
+    if (held.settle) this.#say(held.says(held.settle));
     else if (held.cancel) this.#settle(held, settleOf(Failure.cancelled(), held.token, held.cancel.cause), "cancelled");
   }
 
@@ -359,27 +399,27 @@ export class Session {
     if (!this.#drain.released) this.#drain.releaseAt = releaseAt;
     this.pulse.beat(0);
     if (!first) return;
-    this.#say(request({ case: "credits", value: { credits: 0 } }));
+    this.#giveCredits();
     this.#tell({ type: "draining", running: this.#held.size });
+  }
+
+  /** The tasks that may be held. */
+  get #credits(): number {
+    return this.#drain ? 0 : this.#stops.free(this.settings.concurrency);
+  }
+
+  #giveCredits(): void {
+    const credits = this.#credits;
+    this.#given = credits;
+    if (credits === 0) this.pulse.beat(0);
+    else this.#beat();
+    this.#say(request({ case: "credits", value: { credits } }));
   }
 
   /** The grace is over: what still runs is given back; what has ended waits for its answer. */
   #releaseAll(): void {
-    const reports = this.#reports;
-    this.#reports = [];
-    for (const report of reports) {
-      const held = this.#held.get(report.token);
-      if (!report.settles) this.post({ say: "taken", count: 1 });
-      else if (held && !held.settle) {
-        held.settle = fromBinary(WorkRequestSchema, report.request);
-        held.due = undefined;
-        this.#say(held.settle);
-      }
-    }
     for (const held of this.#held.values()) {
-      if (held.settle) continue;
-      const release = request({ case: "release", value: { leaseToken: held.token, draining: true } });
-      this.#settle(held, release, "worker_stopped");
+      if (!held.over) this.#settle(held, releaseOf(held.token), "worker_stopped");
     }
     this.#drain = { releaseAt: now() + LAST_WORD_MS, released: true };
   }
@@ -393,7 +433,7 @@ export class Session {
   /** Something came, on a stream that work may come over. */
   #beat(): void {
     const stream = this.#stream;
-    if (stream && !stream.leaving && !this.#drain) this.pulse.beat(stream.silenceMs);
+    if (stream && !stream.leaving && this.#credits > 0) this.pulse.beat(stream.silenceMs);
   }
 
   #say(message: WorkRequest): void {
@@ -405,12 +445,12 @@ export class Session {
   }
 }
 
-function errorFrom(thrown: unknown): TidemillError {
-  return thrown instanceof TidemillError ? thrown : unexpected(thrown);
+function releaseOf(leaseToken: string): WorkRequest {
+  return request({ case: "release", value: { leaseToken, draining: true } });
 }
 
-function fieldsOf(thrown: unknown) {
-  return errorFrom(thrown).fields();
+function errorFrom(thrown: unknown): TidemillError {
+  return thrown instanceof TidemillError ? thrown : unexpected(thrown);
 }
 
 /** A mistake in this client, told as what it is instead of being lost on its thread. */

@@ -4,13 +4,14 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 
 import {
+  type RegisterSchema,
   WorkRequestSchema,
   WorkerService,
   type Registered,
   type WorkRequest,
   type WorkResponse,
 } from "../_gen/tidemill/v1/worker_service_pb.js";
-import { Deadline, now } from "../clock.js";
+import { Deadline, now, timer } from "../clock.js";
 import { Connection } from "../connection.js";
 import { connectionLost, contract, deadlineExceeded } from "../error.js";
 import { transportOver, type LinkSettings } from "../link.js";
@@ -22,7 +23,15 @@ import { milliseconds } from "../time.js";
 const MISSED_PINGS = 3;
 const SHORTEST_SILENCE_MS = 1_000;
 
+/** How long a stream that nobody wants any more may take to open, so that it can be ended in order. */
+const LAST_OPENING_MS = 10_000;
+
 type Answer = WorkResponse["message"];
+type Registration = MessageInitShape<typeof RegisterSchema> & {
+  readonly held: readonly string[];
+  readonly credits: number;
+};
+type More = (stream: Outbox<WorkRequest>) => WorkRequest | undefined;
 
 /** A stream that the server has accepted, over a connection of its own, so that whoever balances the load may choose anew. */
 export class WorkStream {
@@ -43,16 +52,16 @@ export class WorkStream {
     this.silenceMs = Math.max(interval * MISSED_PINGS, SHORTEST_SILENCE_MS);
   }
 
-  /** Opens one and registers. `more`: asked for reports of handlers whenever the stream has room. */
+  /** Opens one over this connection and registers. `more`: asked for reports of handlers whenever the stream has room. */
   static async open(
+    connection: Connection,
     link: LinkSettings,
     openMs: number,
-    register: NonNullable<MessageInitShape<typeof WorkRequestSchema>["message"]>,
-    more: (stream: Outbox<WorkRequest>) => WorkRequest | undefined,
+    register: Registration,
+    more: More,
     signal: AbortSignal,
   ): Promise<WorkStream> {
     const { address } = link;
-    const connection = new Connection(link);
     const deadline = new Deadline(openMs, signal);
     const close = () => {
       connection.close();
@@ -60,7 +69,7 @@ export class WorkStream {
     deadline.signal.addEventListener("abort", close);
     try {
       const outbox = new Outbox<WorkRequest>((): WorkRequest | undefined => more(outbox));
-      outbox.push(create(WorkRequestSchema, { message: register }));
+      outbox.push(create(WorkRequestSchema, { message: { case: "register", value: register } }));
       const stub = createClient(WorkerService, transportOver(connection, link));
       // The deadline also ends what waits for a connection that is not there yet; a stream that stands is ended by its connection only.
       const answers = stub.work(outbox)[Symbol.asyncIterator]();
@@ -118,6 +127,46 @@ export class WorkStream {
     } finally {
       deadline.close();
       this.connection.close();
+    }
+  }
+}
+
+/** A stream that is being opened. */
+export class Opening {
+  /** The leases that the registration names. */
+  readonly named: ReadonlySet<string>;
+  /** The credits that it gives. */
+  readonly credits: number;
+  /** The stream, as soon as the server has accepted it. */
+  readonly stream: Promise<WorkStream>;
+  readonly #connection: Connection;
+  readonly #controller = new AbortController();
+
+  constructor(link: LinkSettings, openMs: number, register: Registration, more: More) {
+    this.named = new Set(register.held);
+    this.credits = register.credits;
+    this.#connection = new Connection(link);
+    this.stream = WorkStream.open(this.#connection, link, openMs, register, more, this.#controller.signal);
+  }
+
+  /** Breaks it off. */
+  abort(): void {
+    this.#controller.abort();
+  }
+
+  /**
+   * Nobody wants it any more. If the registration may have been sent, tasks may have been assigned already, which its half-close gives back: so it is
+   * waited for.
+   */
+  async finish(): Promise<void> {
+    if (!this.#connection.stands) this.abort();
+    const lapse = timer(LAST_OPENING_MS, () => this.abort());
+    try {
+      await (await this.stream).finish();
+    } catch {
+      // It was not opened, so nothing was assigned.
+    } finally {
+      clearTimeout(lapse);
     }
   }
 }
