@@ -199,15 +199,6 @@ async function obey(line: string): Promise<void> {
   const command = JSON.parse(line) as Command;
   const { id, op } = command;
   const operation = operations[op];
-  const kinds = (command["kinds"] ?? []) as string[];
-  if (op === "worker_start" && kinds.includes("conf.stubborn")) {
-    // A promise that goes on after its attempt was given up takes nobody's place, and one that blocks the thread would block this runner, too.
-    say({
-      id,
-      unsupported: "a handler that goes on takes no place in JavaScript: the worker can receive work, and does",
-    });
-    return;
-  }
   try {
     if (!operation) throw new Error(`no operation ${op}`);
     say({ id, ok: await operation(command) });
