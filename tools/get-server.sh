@@ -74,7 +74,9 @@ from_apt() {
         fetch_debs "${wanted[@]}" || return 1
     done
     mkdir -p "$out/bin" "$out/licences"
+    # One program that is a server or a checker of its files, by its name.
     cp -L "$tree/usr/bin/redis-server" "$out/bin/redis-server"
+    ln -s redis-server "$out/bin/redis-check-aof"
     for package in "$tree"/usr/share/doc/*/copyright; do
         cp -L "$package" "$out/licences/$(basename "$(dirname "$package")")"
     done
@@ -82,9 +84,10 @@ from_apt() {
 #!/bin/sh
 # Runs the unpacked server with the libraries unpacked beside it. exec: a signal sent to this process reaches the server.
 here=$(dirname "$(readlink -f "$0")")
-LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/bin/redis-server" "$@"
+LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" exec "$here/bin/$(basename "$0")" "$@"
 WRAPPER
     chmod 755 "$out/redis-server"
+    ln -s redis-server "$out/redis-check-aof"
     usable "$out/redis-server" && keep "$out"
 }
 

@@ -160,6 +160,48 @@ async fn a_killed_dev_leaves_nothing_that_the_next_cannot_take_over() {
     second.interrupt().await;
 }
 
+/// Redis 7.0 itself would keep the whole commands of it, and apply them at the start after next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_transaction_of_a_killed_server_is_never_applied() {
+    let (folder, data) = folder();
+    let mut first = Dev::start(folder.path(), &data, &[]).await;
+    let client = first.client();
+    let task_id = client.enqueue(request("echo", "hello", "dev")).await.task_id;
+    assert_eq!(client.result(&task_id).await.state(), TaskState::Succeeded);
+    signal("KILL", &first.children[0].to_string());
+    first.process.kill();
+    // The server died in the middle of a write. Its last transaction would undo all that was said.
+    let file = appended_file(&data);
+    let mut torn = fs::read(&file).unwrap();
+    let length = torn.len();
+    torn.extend(b"*1\r\n$5\r\nMULTI\r\n*1\r\n$8\r\nFLUSHALL\r\n*3\r\n$3\r\nSET\r\n$10\r\nha");
+    fs::write(&file, torn).unwrap();
+
+    let mut second = Dev::start(folder.path(), &data, &[]).await;
+    let mended = fs::read(&file).unwrap();
+    assert!(
+        !mended[length..].windows(8).any(|bytes| bytes == b"FLUSHALL"),
+        "what was torn is gone from the file"
+    );
+    let later = second.client().enqueue(request("echo", "later", "dev-later")).await.task_id;
+    assert_eq!(second.client().result(&later).await.state(), TaskState::Succeeded);
+    second.interrupt().await;
+
+    let mut third = Dev::start(folder.path(), &data, &[]).await;
+    for known in [task_id, later] {
+        assert_eq!(third.client().result(&known).await.state(), TaskState::Succeeded);
+    }
+    third.interrupt().await;
+}
+
+fn appended_file(data: &Path) -> PathBuf {
+    let entries = fs::read_dir(data.join("redis/appendonlydir")).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .find(|path| path.to_string_lossy().ends_with(".incr.aof"))
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupt_during_the_start_ends_it_all() {
     let (folder, data) = folder();

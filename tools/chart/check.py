@@ -18,6 +18,7 @@ import rules
 import sbom
 import schemas
 import selftest
+import torn
 from suite import Suite
 
 CHECKS = {
@@ -32,6 +33,7 @@ CHECKS = {
     "alerts": alerts.check,
     "compose": compose.check,
     "program": program.check,
+    "torn": torn.check,
     "sbom": sbom.check,
     "helm3": helm3.check,
     "selftest": selftest.check,
@@ -44,6 +46,8 @@ def skipped(name):
         return "no Helm 3: tools/chart/test.sh --with-go builds one"
     if name == "sbom" and not shutil.which("cargo"):
         return "no cargo"
+    if name == "torn" and not torn.checker():
+        return "no valkey-check-aof or redis-check-aof: apt install redis-tools"
     if name == "program" and program.program() is None:
         return "no program: cargo build -p tidemill, or set TIDEMILL_TEST_BINARY"
     return None

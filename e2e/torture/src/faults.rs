@@ -192,6 +192,11 @@ pub(crate) fn resume(redis: &mut TestServer) {
     });
 }
 
+/// `kill -9` of Redis, which is started again at once; returns when it answers.
+pub(crate) async fn kill_redis(world: &World) {
+    redis_kill(world, Duration::ZERO).await;
+}
+
 async fn redis_kill(world: &World, away: Duration) -> Report {
     let mut redis = world.redis.lock().await;
     redis.kill();

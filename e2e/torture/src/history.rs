@@ -1,7 +1,7 @@
 //! What the clients asked and what they were told.
 
 use tidemill_e2e::Refusal;
-use tidemill_model::state::TaskState;
+use tidemill_model::{invariant::Invariant, state::TaskState};
 use tonic::{Code, Status};
 
 use crate::spec::Spec;
@@ -146,6 +146,19 @@ pub struct Watched {
     pub last_ms: u64,
 }
 
+/// What a prober saw.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    /// Of this invariant.
+    pub invariant: Invariant,
+    /// It must hold under every fault; else only if nothing is broken.
+    pub always: bool,
+    /// It held.
+    pub held: bool,
+    /// What was looked at, or seen instead.
+    pub what: String,
+}
+
 /// Everything that the clients wrote down.
 #[derive(Debug, Default)]
 pub struct History {
@@ -155,6 +168,8 @@ pub struct History {
     pub cancels: Vec<CancelAsk>,
     /// Watches.
     pub watched: Vec<Watched>,
+    /// Probes.
+    pub probed: Vec<Probed>,
 }
 
 impl History {
@@ -163,5 +178,6 @@ impl History {
         self.asks.extend(other.asks);
         self.cancels.extend(other.cancels);
         self.watched.extend(other.watched);
+        self.probed.extend(other.probed);
     }
 }

@@ -25,6 +25,8 @@ pub mod meter;
 pub mod nemesis;
 pub mod plans;
 mod power;
+pub mod probes;
+pub mod reload;
 pub mod report;
 pub mod round;
 pub mod spec;

@@ -23,6 +23,7 @@ use crate::{
     meter::Meter,
     nemesis,
     plans::Plan,
+    probes,
     store::Store,
     watchers,
     world::{World, WorldOptions},
@@ -31,6 +32,8 @@ use crate::{
 /// Watchers with a stream for each task, and with one stream for many.
 const SINGLE_WATCHERS: u64 = 40;
 const SHARED_WATCHERS: u64 = 2;
+/// Two of each sort.
+const PROBERS: usize = 6;
 /// The load runs this long before the first fault.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Everything must be finished so long after the last fault was healed.
@@ -187,6 +190,9 @@ fn start_clients(shared: &Arc<Shared>, seed: u64) -> JoinSet<History> {
         }
         for _ in 0..SHARED_WATCHERS {
             clients.spawn(watchers::watch_together(Arc::clone(shared), rng.u64(..)));
+        }
+        for number in 0..PROBERS {
+            clients.spawn(probes::probe(Arc::clone(shared), number, rng.u64(..)));
         }
     }
     clients

@@ -1,5 +1,6 @@
 //! `tidemill dev`: every role in one process, with a private server of its own.
 
+mod append_log;
 mod lock;
 mod server;
 

@@ -11,15 +11,21 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tidemill_e2e::binary;
 use tidemill_torture::{
     plans::{PLANS, Plan},
+    reload::{self, Reload},
     report::Summary,
     round::{self, RoundOptions},
     world::Durability,
 };
 
 const USAGE: &str = "usage: torture [--plan NAME,NAME… | all] [--minutes M | --seconds S] [--seed N] [--durability strict|fast] \
-     [--rate TASKS/S] [--total TASKS] [--binary PATH] [--json FILE] [--list-plans]\n\
+     [--rate TASKS/S] [--total TASKS] [--reload TASKS] [--binary PATH] [--json FILE] [--list-plans]\n\
      --minutes is for the whole run, start, quiet and check included; --seconds is how long the faults of each plan last\n\
-     --total: so many tasks that just succeed, in batches, instead of the mixture";
+     --total: so many tasks that just succeed, in batches, instead of the mixture\n\
+     --reload: nothing but kills of Redis under so many live tasks, and how long nobody is served";
+/// Kills of Redis with --reload.
+const RELOADS: usize = 3;
+/// Served again by then, as for every other fault.
+const SERVING_AGAIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Args {
@@ -29,6 +35,7 @@ struct Args {
     durability: Durability,
     rate: Option<f64>,
     total: u64,
+    reload: u64,
     program: Option<PathBuf>,
     json: Option<PathBuf>,
     list: bool,
@@ -49,6 +56,7 @@ impl Args {
             durability: Durability::Strict,
             rate: None,
             total: 0,
+            reload: 0,
             program: None,
             json: None,
             list: false,
@@ -69,6 +77,7 @@ impl Args {
                 "--durability" if value == "fast" => args.durability = Durability::Fast,
                 "--rate" => args.rate = Some(value.parse().ok()?),
                 "--total" => args.total = value.parse().ok()?,
+                "--reload" => args.reload = value.parse().ok()?,
                 "--binary" => args.program = Some(value.into()),
                 "--json" => args.json = Some(value.into()),
                 _ => return None,
@@ -77,8 +86,12 @@ impl Args {
         Some(args)
     }
 
+    fn program(&self) -> PathBuf {
+        self.program.clone().unwrap_or_else(|| binary("tidemill"))
+    }
+
     fn round(&self, plan: Plan, number: u64) -> RoundOptions {
-        let program = self.program.clone().unwrap_or_else(|| binary("tidemill"));
+        let program = self.program();
         let mut load = plan.load();
         load.rate = self.rate.unwrap_or(load.rate);
         let mut world = plan.world(program, self.durability);
@@ -113,6 +126,9 @@ async fn main() -> ExitCode {
             .for_each(|plan| println!("{:<18} {}", plan.name, plan.what));
         return ExitCode::SUCCESS;
     }
+    if args.reload > 0 {
+        return reload(&args).await;
+    }
     let mut summary = Summary::new(args.seed, args.durability.name());
     for (number, plan) in (0..).zip(&args.plans) {
         let outcome = round::play(&args.round(*plan, number)).await;
@@ -136,4 +152,18 @@ async fn main() -> ExitCode {
         std::fs::write(path, text).expect("the JSON file is written");
     }
     ExitCode::from(summary.exit_code())
+}
+
+async fn reload(args: &Args) -> ExitCode {
+    let reloads = reload::play(args.program(), args.durability, args.reload, RELOADS).await;
+    for reload in &reloads {
+        println!(
+            "Redis killed under {} live tasks: serving again after {:.1} s, {} lost",
+            args.reload,
+            reload.serving_again.as_secs_f64(),
+            reload.lost
+        );
+    }
+    let held = |reload: &Reload| reload.serving_again <= SERVING_AGAIN && reload.lost == 0;
+    ExitCode::from(u8::from(!reloads.iter().all(held)))
 }

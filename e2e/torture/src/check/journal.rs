@@ -7,11 +7,22 @@ use tidemill_model::{
 };
 
 use super::{Case, Findings, Lease, tasks::end_of_lease};
-use crate::store::Stored;
+use crate::{probes::PROBE_KIND, store::Stored, world::Durability};
 
 pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
     let calm = case.evidence.injected.is_empty() && !case.evidence.history.asks.iter().any(|ask| ask.spec.crash > 0);
+    for probed in &case.evidence.history.probed {
+        // `fast` may take a lease back, and the one before it is the latest again.
+        let always = probed.always && case.evidence.durability == Durability::Strict;
+        if always || case.evidence.injected.is_empty() {
+            findings.hold(probed.invariant, probed.held, || probed.what.clone());
+        }
+    }
     for (id, task) in case.tasks() {
+        // Its owners write no journal; they judge for themselves.
+        if task.kind == PROBE_KIND {
+            continue;
+        }
         ran_before_success(case, id, task, findings);
         starts(case, id, task, calm, findings);
         let Some(leases) = case.leases.get(id) else { continue };

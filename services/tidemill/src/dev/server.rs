@@ -16,6 +16,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use super::append_log;
 use crate::process::Failure;
 
 /// A long append-only file takes a while to load.
@@ -54,7 +55,15 @@ impl PrivateServer {
             home.join("server.socket-path"),
             home.join("server.log"),
         );
+        let killed = note.exists();
         end_leftover(&note).await?;
+        if killed {
+            let cut = append_log::cut_half_transaction(&home).map_err(|e| failed("cannot mend its data", &e))?;
+            tracing::info!(
+                bytes = cut,
+                "the last run was killed; cut half a transaction off its data"
+            );
+        }
 
         let (socket, socket_home) = socket_path(&home).map_err(|e| failed("cannot make its socket's directory", &e))?;
         fs::write(&config, configuration(&home, &socket)).map_err(|e| failed("cannot write its configuration", &e))?;
