@@ -183,7 +183,11 @@ async fn half_a_transaction_of_a_killed_server_is_never_applied() {
         !mended[length..].windows(8).any(|bytes| bytes == b"FLUSHALL"),
         "what was torn is gone from the file"
     );
-    let later = second.client().enqueue(request("echo", "later", "dev-later")).await.task_id;
+    let later = second
+        .client()
+        .enqueue(request("echo", "later", "dev-later"))
+        .await
+        .task_id;
     assert_eq!(second.client().result(&later).await.state(), TaskState::Succeeded);
     second.interrupt().await;
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import uuid
 from typing import Any
@@ -73,6 +74,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # As Ctrl-C, so that run.sh can end it, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except KeyboardInterrupt:

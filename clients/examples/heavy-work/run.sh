@@ -21,7 +21,8 @@ end() {
     # `wait` for nobody would wait for the server.
     ((${#jobs[@]})) || return 0
     local job
-    for job in "${jobs[@]}"; do kill -INT -- "-$job" 2>/dev/null || true; done
+    # Not INT: who started us may have had it ignored, as `nohup … &` does, and some programs leave it so.
+    for job in "${jobs[@]}"; do kill -TERM -- "-$job" 2>/dev/null || true; done
     wait "${jobs[@]}" 2>/dev/null || true
 }
 # However this ends, nothing is left over; the server, of tools/dev.sh, goes last.

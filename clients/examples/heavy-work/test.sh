@@ -22,7 +22,7 @@ next=${begun[1]##* }
 
 # As a terminal would start it: a process group of its own, whose SIGINT is not ignored.
 set -m
-"$here/run.sh" 60 "$scratch/another" >"$scratch/run.log" 2>&1 &
+env --default-signal=INT "$here/run.sh" 60 "$scratch/another" >"$scratch/run.log" 2>&1 &
 run=$!
 set +m
 until_true 30 grep -qs chunk "$scratch/another" || fail "run.sh shows nothing"

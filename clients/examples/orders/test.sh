@@ -61,7 +61,7 @@ done
 echo "orders: Ctrl-C ends run.sh and all that it started"
 # A job with a process group of its own, as a terminal would start it.
 set -m
-env -u TIDEMILL_URL "$here/run.sh" -every 100ms >"$scratch/run.out" 2>"$scratch/run.log" &
+env --default-signal=INT -u TIDEMILL_URL "$here/run.sh" -every 100ms >"$scratch/run.out" 2>"$scratch/run.log" &
 run=$!
 set +m
 programs+=("$run")
