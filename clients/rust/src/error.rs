@@ -5,8 +5,9 @@ use std::{collections::HashMap, fmt, time::Duration};
 use tidemill_proto::v1::ErrorReason;
 use tonic::Code;
 
-/// Why a call failed. Its text is one line that names the reason and every violated field.
-#[derive(Debug, Clone)]
+/// Why a call failed. Its text is one line that names the reason and every violated field; `Debug` shows the same, so that a `main` that returns
+/// it tells people what they need.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
 /// What kind of failure it was.
@@ -257,10 +258,18 @@ impl fmt::Display for Error {
             (ErrorKind::Refused, reason) => write!(f, "{reason} ({code}): {}", inner.message)?,
             (ErrorKind::DeadlineExceeded | ErrorKind::Invalid, _) => f.write_str(&inner.message)?,
         }
-        for violation in &refusal.violations {
+        // A message about one field holds what is wrong with it.
+        let unsaid = |violation: &&Violation| !inner.message.contains(&violation.description);
+        for violation in refusal.violations.iter().filter(unsaid) {
             write!(f, "; {}: {}", violation.subject, violation.description)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({:?}, {:?})", self.0.kind, self.0.outcome)
     }
 }
 
@@ -335,6 +344,13 @@ mod tests {
         );
         let draining = vec![info("DRAINING", &[]), retry_info(1)];
         assert_eq!(refused(Code::Unavailable, draining).resume(), Again::WhenBack(SECOND));
+    }
+
+    #[test]
+    fn a_main_that_returns_it_shows_a_sentence() {
+        let shown = format!("{:?}", refused(Code::NotFound, vec![info("TASK_NOT_FOUND", &[])]));
+        assert!(shown.starts_with("TASK_NOT_FOUND (NOT_FOUND): "), "{shown}");
+        assert!(shown.ends_with(" (Refused, NotApplied)"), "{shown}");
     }
 
     #[test]
