@@ -130,7 +130,8 @@ func (c *Client) Result(ctx context.Context, taskID string) (TaskSnapshot, error
 	return c.get(ctx, taskID, 0)
 }
 
-// Wait says how a task stands as soon as it has finished, or when the wait is over: then its state is not terminal.
+// Wait says how a task stands as soon as it has finished, or after wait at the latest. A wait that runs out is no error: the state is not
+// terminal then, see [TaskState.IsTerminal]. A task that failed is none either. If ctx ends sooner, that is one.
 func (c *Client) Wait(ctx context.Context, taskID string, wait time.Duration) (TaskSnapshot, error) {
 	until := time.Now().Add(wait)
 	for {

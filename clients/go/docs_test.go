@@ -5,13 +5,15 @@ import (
 	"go/doc"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestEverythingThatUsersSeeIsExplained builds the documentation as pkg.go.dev does.
-func TestEverythingThatUsersSeeIsExplained(t *testing.T) {
+// documentation is built as pkg.go.dev does it.
+func documentation(t *testing.T) *doc.Package {
+	t.Helper()
 	files := token.NewFileSet()
 	names, err := filepath.Glob("*.go")
 	if err != nil {
@@ -32,6 +34,11 @@ func TestEverythingThatUsersSeeIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return found
+}
+
+func TestEverythingThatUsersSeeIsExplained(t *testing.T) {
+	found := documentation(t)
 	explained := func(name, text string) {
 		if strings.TrimSpace(text) == "" {
 			t.Errorf("%s has no comment", name)
@@ -64,6 +71,29 @@ func TestEverythingThatUsersSeeIsExplained(t *testing.T) {
 	}
 	if len(found.Types) < 20 {
 		t.Errorf("only %d types were looked at", len(found.Types))
+	}
+}
+
+// TestEveryOptionIsInTheReadme: what is not there is not found.
+func TestEveryOptionIsInTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := 0
+	for _, kind := range documentation(t).Types {
+		if !strings.HasSuffix(kind.Name, "Option") {
+			continue
+		}
+		for _, option := range kind.Funcs {
+			options++
+			if !strings.Contains(string(readme), "`"+option.Name+"`") {
+				t.Errorf("%s is not there", option.Name)
+			}
+		}
+	}
+	if options < 20 {
+		t.Errorf("only %d options were looked at", options)
 	}
 }
 

@@ -98,7 +98,7 @@ type Violation struct {
 	Description string
 }
 
-// Error is one line with the reason, the code and every violation.
+// Error is one line with the reason, the code and every violation, each once.
 func (e *Error) Error() string {
 	var text strings.Builder
 	switch {
@@ -116,7 +116,10 @@ func (e *Error) Error() string {
 		text.WriteString(e.Message)
 	}
 	for _, violation := range e.Violations {
-		fmt.Fprintf(&text, "; %s: %s", violation.Subject, violation.Description)
+		// A message about a single field says what is wrong with it.
+		if violation.Description == "" || !strings.Contains(e.Message, violation.Description) {
+			fmt.Fprintf(&text, "; %s: %s", violation.Subject, violation.Description)
+		}
 	}
 	return text.String()
 }

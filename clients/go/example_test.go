@@ -65,6 +65,25 @@ func ExampleWorker() {
 	}
 }
 
+func ExampleClient_Wait() {
+	ctx := context.Background()
+	client, err := tidemill.FromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := client.Wait(ctx, os.Args[1], 30*time.Second)
+	switch {
+	case err != nil:
+		log.Fatal(err)
+	case !result.State.IsTerminal():
+		fmt.Println("not finished after 30 s:", result.State)
+	case result.State == tidemill.StateSucceeded:
+		fmt.Println(string(result.Output.Bytes()))
+	default:
+		fmt.Println(result.State, result.Error)
+	}
+}
+
 func ExampleClient_WatchMany() {
 	client, err := tidemill.FromEnv()
 	if err != nil {

@@ -31,11 +31,12 @@ const (
 )
 
 // Failure is an error that says what is to happen to the task. Any other error that a handler returns becomes a failure that is tried again
-// by the task's retry policy, with the error's text and the name of its type.
+// by the task's retry policy, with the error's text and the name of its type, if it has one of its own.
 type Failure struct {
 	// Message is for people. Empty: that of Err.
 	Message string
-	// Type names the kind of error, e.g. `CardDeclined`, for people and filters. Empty: the Go type of Err.
+	// Type names the kind of error, e.g. `CardDeclined`, for people and filters. Empty: the Go type of Err, unless that says nothing, as those
+	// that [errors.New], [errors.Join] and [fmt.Errorf] make.
 	Type string
 	// Permanent: another attempt would not mend it; the task is a dead letter at once.
 	Permanent bool
@@ -118,16 +119,16 @@ func releaseMessage(release *tidemillv1.ReleaseTaskRequest) *tidemillv1.WorkRequ
 	return &tidemillv1.WorkRequest{Message: &tidemillv1.WorkRequest_Release{Release: release}}
 }
 
-// typeName is the Go type of the innermost error that has a type of its own: wrappers of fmt say nothing.
+// typeName is the Go type of the outermost error that has a type of its own. Those that errors.New, errors.Join and fmt.Errorf make say
+// nothing: where there is no other it is empty.
 func typeName(err error) string {
-	name := fmt.Sprintf("%T", err)
 	for ; err != nil; err = errors.Unwrap(err) {
-		name = fmt.Sprintf("%T", err)
-		if !strings.HasPrefix(name, "*fmt.") {
+		name := fmt.Sprintf("%T", err)
+		if name != "*errors.errorString" && name != "*errors.joinError" && !strings.HasPrefix(name, "*fmt.") {
 			return name
 		}
 	}
-	return name
+	return ""
 }
 
 // cut makes a text valid and not longer than most bytes.

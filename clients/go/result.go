@@ -29,7 +29,7 @@ type TaskSnapshot struct {
 	Attempt int32
 	// Output is that of a task that succeeded; otherwise empty.
 	Output Payload
-	// Error is set if the task failed, or if its latest attempt did.
+	// Error is why the task failed, else that of the latest attempt that failed, if any: a task that succeeded may have one, too. Look at State.
 	Error *TaskError
 	// CreateTime is when it was enqueued.
 	CreateTime time.Time

@@ -36,6 +36,7 @@ type session struct {
 	openAt    time.Time
 	failures  int
 	connected bool
+	complaint complaint
 }
 
 // drain is set when the worker was told to stop.
@@ -214,7 +215,7 @@ func (s *session) adoptOrNot(found opened) *Error {
 // adopt: the server has registered us; this is the stream now, and it is told whatever is still open. One that it replaces is broken off, not
 // half-closed, which would give back what the new one holds.
 func (s *session) adopt(stream *workStream, by *opening) {
-	s.failures, s.connected = 0, true
+	s.failures, s.connected, s.complaint = 0, true, complaint{}
 	if s.stream != nil {
 		s.hearTheRest()
 		s.stream.close()
@@ -295,7 +296,12 @@ func (s *session) loseStream(err *Error) {
 
 func (s *session) retryLater(err *Error) {
 	s.openAt = time.Now().Add(err.RetryAfter + jittered(s.failures, mostWorkBackoff))
-	s.tell(WorkerDisconnected{Err: err})
+	s.show()
+	event := WorkerDisconnected{Err: err, WasConnected: s.connected}
+	if s.complaint.isNews(err, time.Now()) {
+		event.log(s.worker.log)
+	}
+	s.worker.hears(event)
 }
 
 func (s *session) beginDrain() {

@@ -28,7 +28,9 @@ func (s *session) hear(answer *tidemillv1.WorkResponse) {
 		token := said.Settled.GetLeaseToken()
 		if held := s.held[token]; held != nil {
 			s.forget(token, ErrStopped)
-			s.tellOf(held, TaskSettled{Task: held.attempt.facts(), State: TaskState(said.Settled.GetState())})
+			state := TaskState(said.Settled.GetState())
+			s.tellOf(held, TaskSettled{Task: held.attempt.facts(), State: state})
+			held.logEnd(s.worker.log, state)
 		}
 	case *tidemillv1.WorkResponse_Refused:
 		s.refused(said.Refused)

@@ -40,6 +40,35 @@ func TestTheTextNamesReasonCodeAndEveryViolation(t *testing.T) {
 	}
 }
 
+func TestAViolationThatTheMessageHoldsIsNotSaidTwice(t *testing.T) {
+	st := status.New(codes.InvalidArgument, "the request is not valid: kind is required: must match x")
+	violation := func(field, description string) *errdetails.BadRequest_FieldViolation {
+		return &errdetails.BadRequest_FieldViolation{Field: field, Description: description}
+	}
+	for _, c := range []struct {
+		violations []*errdetails.BadRequest_FieldViolation
+		want       string
+	}{
+		{[]*errdetails.BadRequest_FieldViolation{violation("kind", "is required: must match x")}, ""},
+		{[]*errdetails.BadRequest_FieldViolation{violation("kind", "is required: must match x"), violation("delay", "at most 365 days")},
+			"; delay: at most 365 days"},
+		{[]*errdetails.BadRequest_FieldViolation{violation("kind", "")}, "; kind: "},
+	} {
+		bad := protoadapt.MessageV1Of(&errdetails.BadRequest{FieldViolations: c.violations})
+		detailed, err := st.WithDetails(info(ReasonInvalidRequest), bad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := refused(detailed.Err())
+		if want := "INVALID_REQUEST (INVALID_ARGUMENT): " + st.Message() + c.want; found.Error() != want {
+			t.Errorf("%q instead of %q", found, want)
+		}
+		if len(found.Violations) != len(c.violations) {
+			t.Errorf("%v", found.Violations)
+		}
+	}
+}
+
 func TestTheOutcomeIsTheServersWordAndElseTheCodes(t *testing.T) {
 	cases := []struct {
 		err  error

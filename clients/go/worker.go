@@ -158,6 +158,10 @@ func (w *Worker) Run(ctx context.Context) error {
 
 func (w *Worker) tell(event WorkerEvent) {
 	event.log(w.log)
+	w.hears(event)
+}
+
+func (w *Worker) hears(event WorkerEvent) {
 	if w.listener != nil {
 		w.listener(event)
 	}

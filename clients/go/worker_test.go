@@ -146,8 +146,8 @@ func TestEveryWayAnAttemptCanEnd(t *testing.T) {
 		}},
 		{"error", with(fmt.Errorf("reading: %w", &os.PathError{Op: "open", Path: "x", Err: os.ErrNotExist})),
 			failed("reading: open x", "*fs.PathError", false)},
-		{"permanent", with(Permanent(errors.New("never"))), failed("never", "*errors.errorString", true)},
-		{"wrapped failure", with(fmt.Errorf("outer: %w", Permanent(errors.New("never")))), failed("outer: never", "*errors.errorString", true)},
+		{"permanent", with(Permanent(errors.New("never"))), failed("never", "", true)},
+		{"wrapped failure", with(fmt.Errorf("outer: %w", Permanent(errors.New("never")))), failed("outer: never", "", true)},
 		{"failure", with(&Failure{Message: "no ink", Type: "Conf"}), failed("no ink", "Conf", false)},
 		{"later", with(RetryAfter(time.Second, errors.New("busy"))), func(s *tidemillv1.WorkRequest) bool {
 			return s.GetFail().GetRetryAfter().AsDuration() == time.Second && s.GetFail().GetMessage() == "busy"
@@ -156,7 +156,7 @@ func TestEveryWayAnAttemptCanEnd(t *testing.T) {
 			return s.GetRelease() != nil && !s.GetRelease().GetCancelled() && !s.GetRelease().GetDraining()
 		}},
 		{"cancelled", with(ErrCancelled), func(s *tidemillv1.WorkRequest) bool { return s.GetRelease().GetCancelled() }},
-		{"a context of its own", with(context.Canceled), failed("context canceled", "*errors.errorString", false)},
+		{"a context of its own", with(context.Canceled), failed("context canceled", "", false)},
 		{"panic", func(context.Context, *Attempt) (Payload, error) { panic("boom") }, failed("panicked: boom", "panic", false)},
 		{"panic of an error", func(context.Context, *Attempt) (Payload, error) { panic(broken) }, failed("brokenError", "panic", false)},
 		{"goexit", func(context.Context, *Attempt) (Payload, error) { runtime.Goexit(); return Payload{}, nil },
@@ -164,7 +164,7 @@ func TestEveryWayAnAttemptCanEnd(t *testing.T) {
 		{"unreadable error", with(broken), failed("cannot be read", "*tidemill.brokenError", false)},
 		{"unserializable", with(unserializable), failed("unsupported type", "*tidemill.Error", true)},
 		{"not UTF-8", func(context.Context, *Attempt) (Payload, error) { return Text("\xff"), nil }, failed("not UTF-8", "Unserializable", true)},
-		{"error that is not UTF-8", with(errors.New("a\xffb")), failed("a\uFFFDb", "*errors.errorString", false)},
+		{"error that is not UTF-8", with(errors.New("a\xffb")), failed("a\uFFFDb", "", false)},
 		{"endless text", with(errors.New("x" + strings.Repeat("é", 5<<20))), func(s *tidemillv1.WorkRequest) bool {
 			// The last character would not fit as a whole.
 			return len(s.GetFail().GetMessage()) == 8<<10-1 && strings.HasSuffix(s.GetFail().GetMessage(), "é")

@@ -21,11 +21,13 @@ type WorkerConnected struct {
 	Address string
 }
 
-// WorkerDisconnected says that the stream broke or could not be had; it is tried again. Tasks go on running, and their leases are kept if it
-// is back in time.
+// WorkerDisconnected says that the stream broke or could not be had; another one is tried. Tasks go on running, and their leases are kept if
+// it is back in time. The log repeats the same reason at most every 5 s; a listener hears of each.
 type WorkerDisconnected struct {
 	// Err is why: an *[Error].
 	Err error
+	// WasConnected is false as long as there has been no connection at all.
+	WasConnected bool
 }
 
 // TaskStarted says that a handler starts.
@@ -64,7 +66,11 @@ type WorkerDraining struct {
 
 func (e WorkerConnected) log(to *slog.Logger) { to.Info("worker connected", "address", e.Address) }
 func (e WorkerDisconnected) log(to *slog.Logger) {
-	to.Warn("worker disconnected; tried again", "error", e.Err)
+	if e.WasConnected {
+		to.Warn("not connected; trying again, tasks go on", "error", e.Err)
+	} else {
+		to.Warn("not connected yet; trying again", "error", e.Err)
+	}
 }
 func (e TaskStarted) log(to *slog.Logger) { to.Debug("task started", e.Task.attrs()...) }
 func (e TaskSettled) log(to *slog.Logger) {
