@@ -11,7 +11,20 @@ from typing import Any
 
 import pytest
 
-from tests.fake import LIMIT, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, Fake, info, refuse, result_event, retry_info, status
+from tests.fake import (
+    LIMIT,
+    NOT_FOUND,
+    OUT_OF_RANGE,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+    UNIMPLEMENTED,
+    Fake,
+    info,
+    refuse,
+    result_event,
+    retry_info,
+    status,
+)
 from tidemill import (
     Client,
     ConnectionLostError,
@@ -183,6 +196,19 @@ def test_an_answer_that_is_too_large_for_this_side_leaves_open_what_became_of_th
     with pytest.raises(RefusedError) as found:
         client.enqueue(Task("a"))
     assert (found.value.code, found.value.outcome) == ("RESOURCE_EXHAUSTED", Outcome.UNKNOWN)
+
+
+def test_a_refusal_by_something_else_than_a_gateway_says_what_to_look_at(fake: Fake, client: Client) -> None:
+    refuses(fake, 9, status(UNIMPLEMENTED, "Received http2 header with status: 404"))
+    with pytest.raises(RefusedError, match=r"status: 404; is this the gRPC port of a Tidemill gateway\?"):
+        client.enqueue(Task("a"))
+
+
+def test_a_message_that_is_too_large_is_named_with_the_limit(fake: Fake, client: Client) -> None:
+    text = "Error, decoded message length too large: found 9000051 bytes, the limit is: 8388608 bytes"
+    refuses(fake, 9, status(OUT_OF_RANGE, text))
+    with pytest.raises(RefusedError, match=r"8388608 bytes; the message, with the payload in it, is larger than the server takes"):
+        client.enqueue(Task("a"))
 
 
 def test_an_unknown_state_of_a_newer_server_is_no_error(fake: Fake, client: Client) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import uuid
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -153,6 +155,43 @@ def test_the_text_names_reason_code_and_every_violation() -> None:
     )
     assert str(error) == "INVALID_REQUEST (INVALID_ARGUMENT): m; kind: required; delay: at most"
     assert error.reason == ErrorReason.INVALID_REQUEST
+
+
+def test_a_violation_that_the_message_holds_already_is_not_said_twice() -> None:
+    def said(message: str, *violations: Violation) -> str:
+        return str(RefusedError(message, reason="R", code="C", violations=violations))
+
+    kind = Violation("kind", "is required: must match x")
+    assert (
+        said("the request is not valid: kind is required: must match x", kind)
+        == "R (C): the request is not valid: kind is required: must match x"
+    )
+    # Two fields may break the same rule; the message of one of them does not name the other.
+    queue = Violation("queue", "is required: must match x")
+    assert said("kind is required: must match x", kind, queue) == "R (C): kind is required: must match x; queue: is required: must match x"
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        (Task(5), "task of kind 5: kind must be text (str), not int"),  # type: ignore[arg-type]
+        (Task("a", queue=5), "task of kind 'a': queue must be text (str), not int"),  # type: ignore[arg-type]
+        (Task("a", idempotency_key=uuid.UUID(int=1)), "idempotency_key must be text (str), not UUID"),  # type: ignore[arg-type]
+        (Task("a", labels=["b"]), "labels must be a mapping of texts to texts, not list"),  # type: ignore[arg-type]
+        (Task("a", labels={"b": 5}), "names and values of labels must be text (str), not int"),  # type: ignore[dict-item]
+        (Task("a", retry_policy=3), "retry_policy must be a RetryPolicy, not int"),  # type: ignore[arg-type]
+        (Task("a", retry_policy=RetryPolicy(max_attempts="3")), "retry_policy.max_attempts must be a whole number, not str"),  # type: ignore[arg-type]
+        (Task("a", retry_policy=RetryPolicy(multiplier="3")), "retry_policy.multiplier must be a number, not str"),  # type: ignore[arg-type]
+        (Task("a", retry_policy=RetryPolicy(max_backoff="3 s")), "retry_policy.max_backoff: '3 s' is not a span of time"),  # type: ignore[arg-type]
+        (Task("a", run_at="soon"), "run_at must be a datetime, not str"),  # type: ignore[arg-type]
+        (Task("a", attempt_timeout="soon"), "attempt_timeout: 'soon' is not a span of time"),  # type: ignore[arg-type]
+        (Task("a", drop_input_on_success="x"), "drop_input_on_success must be True or False, not str"),  # type: ignore[arg-type]
+        (Task("a", priority="x"), "'x' is not a valid Priority"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_field_of_a_wrong_type_is_named_with_what_it_must_be(task: Task, text: str) -> None:
+    with pytest.raises(InvalidError, match=re.escape(text)):
+        to_request(task)
 
 
 def test_errors_are_of_pythons_own_kinds_and_can_be_pickled() -> None:

@@ -84,7 +84,7 @@ class Client:
         return self._run(self._core.cancel(task_id, reason))
 
     def result(self, task_id: str) -> TaskSnapshot:
-        """How a task stands now. A task that is not finished is no error."""
+        """How a task stands now. A task that is not finished is no error, nor is one that failed: see its `state`."""
         return self._run(self._core.result(task_id))
 
     def wait(self, task_id: str, wait: Seconds) -> TaskSnapshot:

@@ -107,8 +107,13 @@ class Error(Exception):
         self.tls_problem = tls_problem
 
     def __str__(self) -> str:
-        parts = [self._headline(), *(f"{found.subject}: {found.description}" for found in self.violations)]
-        return "; ".join(parts)
+        return "; ".join(
+            [self._headline(), *(f"{found.subject}: {found.description}" for found in self.violations if not self._says(found))]
+        )
+
+    def _says(self, violation: Violation) -> bool:
+        """The server puts a single violation into its message, too."""
+        return violation.subject in self.message and violation.description in self.message
 
     def _headline(self) -> str:
         return self.message

@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, SupportsFloat, SupportsIndex
 
 from tidemill import proto
-from tidemill._core.times import Seconds, duration, timestamp
+from tidemill._core.times import Seconds, duration, seconds, timestamp
 from tidemill.errors import InvalidError
 from tidemill.names import Priority
 from tidemill.payload import Payload, PayloadLike
@@ -48,14 +49,15 @@ class Task:
     """
 
     kind: str
-    """Selects the handler: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`."""
+    """Selects the handler: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`. One that no worker serves is no error: the task waits."""
     payload: PayloadLike = None
     """The input: text, bytes, a value for JSON, or a `Payload`."""
     queue: str = field(default="", kw_only=True)
     """The queue, in the form of a kind. Without it: `default`."""
     idempotency_key: str = field(default="", kw_only=True)
-    """Makes repetitions safe beyond one call: the same key with the same content never stores a second task, as long as the first is
-    not finished and 24 h after. 1 to 255 bytes. Without it a fresh key protects the tries of one call."""
+    """Makes repetitions safe beyond one call: in one queue the same key with the same content never stores a second task, as long as the
+    first is not finished and 24 h after; `Enqueued.deduplicated` tells. With other content it is refused: IDEMPOTENCY_KEY_REUSED. 1 to 255
+    bytes. Without it a fresh key protects the tries of one call."""
     priority: Priority | None = field(default=None, kw_only=True)
     """Order among ready tasks."""
     delay: Seconds | None = field(default=None, kw_only=True)
@@ -103,12 +105,43 @@ def to_request(task: Task, trace: TraceSource | None = None) -> proto.EnqueueReq
             request.delay.CopyFrom(duration(task.delay))
         if task.run_at is not None:
             request.run_at.CopyFrom(timestamp(task.run_at))
-        for name in ("attempt_timeout", "expires_in", "result_retention"):
+        for name in _SPANS:
             if (span := getattr(task, name)) is not None:
                 getattr(request, name).CopyFrom(duration(span))
-    except (TypeError, ValueError) as error:
-        raise InvalidError(f"task of kind {task.kind!r}: {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidError(f"task of kind {task.kind!r}: {_wrong_field(task) or error}") from error
     context = task.trace_context or (trace() if trace is not None else None) or current_trace.get()
     if context is not None:
         request.trace_context.CopyFrom(context._to_proto())
     return request
+
+
+_TEXTS = ("kind", "queue", "idempotency_key")
+_SPANS = ("attempt_timeout", "expires_in", "result_retention")
+
+
+def _wrong_field(task: Task) -> str | None:
+    """Names the first field of another type than it must have: the message's own complaint names none."""
+    wanted: list[tuple[str, Any, type, str]] = [(name, getattr(task, name), str, "text (str)") for name in _TEXTS]
+    wanted += [
+        ("run_at", task.run_at, datetime, "a datetime"),
+        ("retry_policy", task.retry_policy, RetryPolicy, "a RetryPolicy"),
+        ("labels", task.labels, Mapping, "a mapping of texts to texts"),
+        ("drop_input_on_success", task.drop_input_on_success, bool, "True or False"),
+    ]
+    if isinstance(task.labels, Mapping):
+        wanted += [("names and values of labels", part, str, "text (str)") for label in task.labels.items() for part in label]
+    spans = [(name, getattr(task, name)) for name in ("delay", *_SPANS)]
+    if isinstance(policy := task.retry_policy, RetryPolicy):
+        wanted.append(("retry_policy.max_attempts", policy.max_attempts, SupportsIndex, "a whole number"))
+        wanted.append(("retry_policy.multiplier", policy.multiplier, SupportsFloat, "a number"))
+        spans += [(f"retry_policy.{name}", getattr(policy, name)) for name in ("initial_backoff", "max_backoff")]
+    for name, value, must, said in wanted:
+        if value is not None and not isinstance(value, must):
+            return f"{name} must be {said}, not {type(value).__qualname__}"
+    for name, span in spans:
+        try:
+            seconds(0 if span is None else span)
+        except InvalidError as error:
+            return f"{name}: {error}"
+    return None

@@ -68,7 +68,7 @@ class Watch(_Iterator[Event]):
         return event
 
     def result(self) -> TaskResult:
-        """Skips to the end."""
+        """Skips to the end. A task that failed raises nothing: see the `state`."""
         for event in self:
             if isinstance(event.kind, TaskResult):
                 return event.kind

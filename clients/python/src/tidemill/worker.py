@@ -90,12 +90,14 @@ class Worker:
         - `client`: the worker reaches the server as it does, over connections of its own.
         - `queues`: to serve, up to 64. Without any: `default`.
         - `concurrency`: tasks that run at a time, 1 to 10,000, each in a thread.
-        - `grace`: how long running tasks may go on after the shutdown began, before they are given back.
+        - `grace`: how long running tasks may go on after the shutdown began, before they are given back. Let whatever ends the process
+          (Kubernetes, systemd, Docker) give it at least 10 s more.
         - `cancel_grace`: how long a handler that was asked to stop may go on before its task is settled without it. The server's own
           patience with an attempt that ran too long is 10 s.
         - `connect_within`: fails if the first connection takes longer. Without it: waits for the server as long as it takes.
         - `name`: in the server's logs, at most 128 bytes. Without it: the host's name and the process id.
-        - `on_event`: hears of what happens, one at a time in a thread of its own. Everything is logged as `tidemill.worker`, too.
+        - `on_event`: hears of what happens, one at a time in a thread of its own. The logger `tidemill.worker` has it, too, but the same
+          reason for having no connection only every few seconds.
 
         Raises `InvalidError` if the concurrency is out of range.
         """

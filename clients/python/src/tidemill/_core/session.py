@@ -247,7 +247,9 @@ class Session:
             settled = answer.settled
             held = self._drop(settled.lease_token)
             if held is not None:
-                self._setup.tell(self._runner, Settled(held.job.facts, TaskState.from_proto(settled.state)))
+                state = TaskState.from_proto(settled.state)
+                self._setup.log.settled(held.job.facts, held.settle, state)
+                self._setup.tell(self._runner, Settled(held.job.facts, state))
         elif variant == "cancel_requested":
             self._cancel_requested(answer.cancel_requested)
         elif variant == "lease_lost":

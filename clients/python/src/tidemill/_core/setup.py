@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from collections.abc import Callable
@@ -11,22 +10,12 @@ from typing import Any, Protocol
 
 from tidemill._core.core import Core
 from tidemill._core.job import Job
+from tidemill._core.log import WorkerLog
 from tidemill._core.times import Seconds, seconds
 from tidemill.errors import InvalidError
-from tidemill.worker_events import (
-    Connected,
-    Disconnected,
-    Draining,
-    LeaseLost,
-    Listener,
-    Refused,
-    Started,
-    Stuck,
-    WorkerEvent,
-)
+from tidemill.worker_events import Listener, WorkerEvent
 
 _MOST_CONCURRENCY = 10_000
-_log = logging.getLogger("tidemill.worker")
 
 
 class Runner(Protocol):
@@ -61,6 +50,7 @@ class Setup:
     name: str
     listener: Listener | None
     handlers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+    log: WorkerLog = field(default_factory=WorkerLog)
 
     @staticmethod
     def of(
@@ -100,25 +90,6 @@ class Setup:
             raise InvalidError("a worker needs a handler for at least one kind")
 
     def tell(self, runner: Runner, event: WorkerEvent) -> None:
-        _write(event)
+        self.log.event(event)
         if self.listener is not None:
             runner.tell(self.listener, event)
-
-
-def _write(event: WorkerEvent) -> None:
-    """Everything is logged as well."""
-    if isinstance(event, Disconnected):
-        _log.warning("disconnected; tried again: %s", event.error)
-    elif isinstance(event, LeaseLost):
-        _log.warning("lease lost: task %s (%s)", event.task.task_id, event.task.kind)
-    elif isinstance(event, Refused):
-        _log.warning("refused: task %s (%s): %s", event.task.task_id, event.task.kind, event.message)
-    elif isinstance(event, Stuck):
-        _log.warning("%d stopped handlers go on running and keep their places", event.handlers)
-    elif isinstance(event, Connected):
-        _log.info("connected to %s", event.address)
-    elif isinstance(event, Draining):
-        _log.info("draining; %d tasks run", event.running)
-    elif _log.isEnabledFor(logging.DEBUG):
-        what = "started" if isinstance(event, Started) else f"settled as {event.state}"
-        _log.debug("%s: task %s (%s)", what, event.task.task_id, event.task.kind)

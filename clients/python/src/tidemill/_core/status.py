@@ -85,6 +85,15 @@ def error_of(status: Any, address: str) -> Error:
     return _refused(code, text, address, facts)
 
 
+def _advice(code: str, lower: str) -> str:
+    """What refusals mean that are not the server's own words."""
+    if code == "UNIMPLEMENTED" and "404" in lower:
+        return "; is this the gRPC port of a Tidemill gateway? Its admin port, for one, answers so"
+    if code == "OUT_OF_RANGE" and "message length" in lower:
+        return "; the message, with the payload in it, is larger than the server takes. By default a payload may have 256 KiB"
+    return ""
+
+
 def error_of_message(status: status_pb2.Status, address: str) -> Error:
     """The error that came inside a message, e.g. of one entry of a batch."""
     facts = _facts()
@@ -146,7 +155,7 @@ def _refused(code: str, text: str, address: str, facts: dict[str, Any]) -> Error
     else:
         outcome = Outcome.UNKNOWN if said == "unknown" else Outcome.NOT_APPLIED
     return RefusedError(
-        text,
+        text if facts["reason"] else text + _advice(code, text.lower()),
         outcome=outcome,
         reason=facts["reason"],
         code=code,
