@@ -90,7 +90,7 @@ class Release:
     def helm(self, *arguments):
         home = self.cluster.folder / "helm"
         places = {f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-        env = {"PATH": os.environ["PATH"], "KUBECONFIG": str(self.cluster.kubeconfig), **places}
+        env = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(self.cluster.kubeconfig), **places}
         command = [self.command, "--namespace", self.namespace, *arguments]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
         if done.returncode:
