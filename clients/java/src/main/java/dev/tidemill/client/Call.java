@@ -83,10 +83,18 @@ final class Call<Q, A> {
                         });
     }
 
-    /** The deadline passed. A try that is under way ends by itself, and knows more. */
+    /**
+     * The deadline passed, or the client was closed. A try that is under way ends by itself, and
+     * knows more.
+     */
     private synchronized void late() {
         if (running == null) {
-            fail(why(Fault.deadline(Outcome.NOT_APPLIED, link.address, limits.deadline())));
+            fail(
+                    link.isClosed()
+                            ? Link.closedFault()
+                            : why(
+                                    Fault.deadline(
+                                            Outcome.NOT_APPLIED, link.address, limits.deadline())));
         }
     }
 

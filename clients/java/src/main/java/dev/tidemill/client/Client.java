@@ -204,8 +204,9 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Ends the connections and what is under way on them. Workers have connections of their own:
-     * close them first.
+     * Ends the connections and what is under way on them, and with the last client of the program
+     * the threads that clients share. Waits up to a second for callbacks that run; they are not
+     * interrupted. Workers have connections of their own: close them first.
      */
     @Override
     public void close() {

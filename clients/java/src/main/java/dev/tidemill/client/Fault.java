@@ -139,10 +139,18 @@ record Fault(
         }
         text.append(message);
         for (Violation violation : refusal.violations()) {
+            if (isSaid(violation)) {
+                continue;
+            }
             text.append("; ").append(violation.subject()).append(": ");
             text.append(violation.description());
         }
         return text.toString();
+    }
+
+    /** A message about one field holds what is wrong with it. */
+    private boolean isSaid(Violation violation) {
+        return message.contains(violation.subject()) && message.contains(violation.description());
     }
 
     private static String seconds(Duration limit) {

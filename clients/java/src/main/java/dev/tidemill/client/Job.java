@@ -23,6 +23,9 @@ final class Job implements Runnable {
      */
     private volatile WorkRequest settle;
 
+    private volatile Throwable thrown;
+    private volatile boolean begun;
+
     Job(Handler handler, Context context, Reports reports) {
         this.handler = handler;
         this.context = context;
@@ -41,6 +44,15 @@ final class Job implements Runnable {
     /** How the handler ended; null: it has not. */
     WorkRequest settle() {
         return settle;
+    }
+
+    /** What the handler threw; null: nothing. */
+    Throwable thrown() {
+        return thrown;
+    }
+
+    boolean hasBegun() {
+        return begun;
     }
 
     /** Interrupts the handler. Nothing it says counts any more. */
@@ -63,18 +75,19 @@ final class Job implements Runnable {
                 return;
             }
             thread = Thread.currentThread();
+            begun = true;
         }
         TraceContext.enter(context.traceContext().orElse(null));
         Object output = null;
-        Throwable thrown = null;
+        Throwable error = null;
         try {
             output = handler.handle(context);
         } catch (Throwable any) {
             // Whatever it is: the server is to hear of it.
-            thrown = any;
+            error = any;
         }
         TraceContext.enter(null);
-        boolean later = thrown == null && output instanceof CompletionStage<?>;
+        boolean later = error == null && output instanceof CompletionStage<?>;
         boolean cancel;
         synchronized (this) {
             thread = null;
@@ -84,7 +97,7 @@ final class Job implements Runnable {
             cancel = later && stopped;
         }
         if (!later) {
-            ended(output, thrown);
+            ended(output, error);
             return;
         }
         CompletionStage<?> running = (CompletionStage<?>) output;
@@ -111,13 +124,14 @@ final class Job implements Runnable {
                 });
     }
 
-    private void ended(Object output, Throwable thrown) {
+    private void ended(Object output, Throwable error) {
         WorkRequest said;
+        thrown = error == null ? null : Futures.unwrapped(error);
         try {
             said =
-                    thrown == null
+                    error == null
                             ? complete(output)
-                            : Failure.ofThrown(thrown, context.isCancelled())
+                            : Failure.ofThrown(error, context.isCancelled())
                                     .toSettle(context.token(), context.cause());
         } catch (Throwable unserialisable) {
             // Whatever it is: the server is to hear of it. The next attempt would make the same.

@@ -83,7 +83,9 @@ final class Leases {
     void settled(Settled message) {
         Held held = all.remove(message.getLeaseToken());
         if (held != null) {
-            setup.tell(new WorkerEvent.Settled(held.task, TaskState.of(message.getState())));
+            TaskState state = TaskState.of(message.getState());
+            setup.log().settled(held, state);
+            setup.tell(new WorkerEvent.Settled(held.task, state));
         }
     }
 

@@ -72,9 +72,17 @@ final class Link {
     /** The connection that calls share. */
     synchronized ManagedChannel channel() {
         if (closed) {
-            throw Fault.invalid("the client was closed").exception();
+            throw closedFault().exception();
         }
         return channel;
+    }
+
+    static Fault closedFault() {
+        return Fault.invalid("the client was closed");
+    }
+
+    synchronized boolean isClosed() {
+        return closed;
     }
 
     /** Replaces a connection that could not be had, so that the next call tries anew at once. */
@@ -96,6 +104,15 @@ final class Link {
     synchronized void close() {
         closed = true;
         channel.shutdownNow();
+    }
+
+    /** After {@link #close}: waits until then at most for the connection to end. */
+    void awaitEnd(long until) throws InterruptedException {
+        ManagedChannel last;
+        synchronized (this) {
+            last = channel;
+        }
+        last.awaitTermination(Clock.until(until).toNanos(), TimeUnit.NANOSECONDS);
     }
 
     private ManagedChannel connect(Executor callbacks) {

@@ -22,28 +22,15 @@ record Setup(
         Duration connectWithin,
         String name,
         Executor executor,
+        WorkerLog log,
         Consumer<WorkerEvent> listener) {
-    private static final System.Logger LOG = System.getLogger("dev.tidemill.client.Worker");
-
     /** Tells the log and the listener, whose errors are its own. */
     void tell(WorkerEvent event) {
-        LOG.log(level(event), () -> "worker " + name + ": " + event);
+        log.event(event);
         try {
             listener.accept(event);
         } catch (RuntimeException error) {
-            LOG.log(System.Logger.Level.ERROR, "a listener of worker " + name + " threw", error);
+            log.listenerThrew(error);
         }
-    }
-
-    private static System.Logger.Level level(WorkerEvent event) {
-        if (event instanceof WorkerEvent.Disconnected
-                || event instanceof WorkerEvent.LeaseLost
-                || event instanceof WorkerEvent.Refused
-                || event instanceof WorkerEvent.Stuck) {
-            return System.Logger.Level.WARNING;
-        }
-        boolean rare =
-                event instanceof WorkerEvent.Connected || event instanceof WorkerEvent.Draining;
-        return rare ? System.Logger.Level.INFO : System.Logger.Level.DEBUG;
     }
 }

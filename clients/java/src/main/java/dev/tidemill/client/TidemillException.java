@@ -8,7 +8,7 @@ import java.util.Optional;
 
 /**
  * Why a call failed, and whether it left a trace. {@link #getMessage()} is one line that names the
- * reason and every violated field.
+ * reason and every violated field, each once.
  */
 public final class TidemillException extends RuntimeException {
     private static final long serialVersionUID = 1L;

@@ -26,6 +26,11 @@ import java.util.concurrent.TimeoutException;
  * the server has answered it, not before.
  */
 public final class Worker implements AutoCloseable {
+    /** How long the end of the process waits for the code after {@link #run}. */
+    private static final Duration AFTERWARDS = Duration.ofSeconds(2);
+
+    private static final System.Logger LOG = System.getLogger("dev.tidemill.client.Worker");
+
     private final Setup setup;
     private final ExecutorService own;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
@@ -73,7 +78,9 @@ public final class Worker implements AutoCloseable {
     /**
      * Runs tasks until {@link #stop} is called or the process is told to end (SIGTERM, Ctrl-C):
      * then takes no more, lets what runs finish within the grace, gives the rest back without
-     * charging an attempt, and returns when the server has confirmed all of it.
+     * charging an attempt, and returns when the server has confirmed all of it. The end of the
+     * process waits for that, and up to 2 s for the thread that called this to end, so that the
+     * code after it runs: what takes longer may be cut off.
      *
      * @throws TidemillException what no other connection would mend, e.g. a queue's name that the
      *     server refuses; or that at the end some tasks could neither be settled nor given back:
@@ -81,13 +88,8 @@ public final class Worker implements AutoCloseable {
      * @throws InterruptedException if this thread is interrupted: the worker was told to stop
      */
     public void run() throws InterruptedException {
-        Thread hook =
-                new Thread(
-                        () -> {
-                            stop();
-                            ended.handle((done, error) -> null).join();
-                        },
-                        "tidemill-shutdown");
+        Thread caller = Thread.currentThread();
+        Thread hook = new Thread(() -> shutDown(caller), "tidemill-shutdown");
         Runtime.getRuntime().addShutdownHook(hook);
         try {
             start();
@@ -95,6 +97,17 @@ public final class Worker implements AutoCloseable {
         } finally {
             stop();
             unhook(hook);
+        }
+    }
+
+    /** The process ends as soon as this returns. */
+    private void shutDown(Thread caller) {
+        stop();
+        ended.handle((done, error) -> null).join();
+        try {
+            caller.join(AFTERWARDS.toMillis());
+        } catch (InterruptedException hurry) {
+            // Whoever interrupts the hook wants the end now.
         }
     }
 
@@ -193,6 +206,15 @@ public final class Worker implements AutoCloseable {
             stop(Duration.ZERO);
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** The log of all workers, here so that it names this class as its source. */
+    static void log(System.Logger.Level level, String text, Throwable thrown) {
+        LOG.log(level, text, thrown);
+    }
+
+    static boolean logs(System.Logger.Level level) {
+        return LOG.isLoggable(level);
     }
 
     @Override

@@ -100,8 +100,8 @@ public final class WorkerBuilder {
     }
 
     /**
-     * Hears of what happens, on the session's thread: must not block. Everything is logged through
-     * {@link System.Logger} as well.
+     * Hears of what happens, on the session's thread: must not block. What people want to know of
+     * it is logged through {@link System.Logger} as well.
      */
     public WorkerBuilder onEvent(Consumer<WorkerEvent> heard) {
         listener = Objects.requireNonNull(heard, "heard");
@@ -137,6 +137,7 @@ public final class WorkerBuilder {
                         connectWithin,
                         name,
                         own == null ? executor : own,
+                        new WorkerLog(name),
                         listener);
         return new Worker(setup, own);
     }

@@ -70,6 +70,27 @@ class FaultTest {
     }
 
     @Test
+    void aViolationThatTheMessageNamesIsNotSaidAgain() {
+        Violation kind = new Violation("kind", "is required");
+        Violation delay = new Violation("delay", "is required");
+        Refusal refusal =
+                new Refusal(
+                        Status.Code.INVALID_ARGUMENT,
+                        "INVALID_REQUEST",
+                        Map.of(),
+                        List.of(kind, delay),
+                        null);
+        TidemillException error =
+                Fault.of(ErrorKind.REFUSED, Outcome.NOT_APPLIED, "a", "bad: kind is required")
+                        .withRefusal(refusal)
+                        .exception();
+        assertEquals(
+                "INVALID_REQUEST (INVALID_ARGUMENT): bad: kind is required; delay: is required",
+                error.getMessage());
+        assertEquals(List.of(kind, delay), error.getViolations());
+    }
+
+    @Test
     void theOutcomeIsTheServersWordAndElseTheCodes() {
         Fault said =
                 Details.refused(

@@ -40,6 +40,7 @@ class LeasesTest {
                         none,
                         "",
                         null,
+                        new WorkerLog(""),
                         events::add);
         return new Leases(setup, new Places(1), said::add);
     }

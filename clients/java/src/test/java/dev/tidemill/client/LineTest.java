@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -15,7 +16,14 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(30)
 class LineTest {
     private final List<CompletableFuture<Line.Turn>> turns = new ArrayList<>();
+    private volatile boolean over;
     private Line line;
+
+    /** Nobody waits for hours on threads that all tests share. */
+    @AfterEach
+    void leave() {
+        over = true;
+    }
 
     @BeforeEach
     void serverIsAway() {
@@ -27,7 +35,7 @@ class LineTest {
         turns.clear();
         line.away(Details.refused(Status.Code.UNAVAILABLE), Duration.ZERO);
         for (int i = 0; i < 40; i++) {
-            turns.add(line.enter(() -> false));
+            turns.add(line.enter(() -> over));
         }
     }
 
