@@ -1,5 +1,6 @@
 // Why a call failed, and whether it left a trace.
 
+import { beginAtCaller } from "./caller.js";
 import type { ErrorReason } from "./state.js";
 
 /**
@@ -78,7 +79,10 @@ export interface ErrorFields {
   tlsProblem?: TlsProblem;
 }
 
-/** Why a call failed. Its message is one line that names the reason and every violated field. */
+/** What Node prints of an error beside its message, which has the rest. */
+const PRINTED: ReadonlySet<string> = new Set(["kind", "outcome", "reason", "retryAfterMs", "idempotencyKey"]);
+
+/** Why a call failed. Its message is one line that names the reason and every violated field. `cause` is what the transport said. */
 export class TidemillError extends Error {
   override readonly name = "TidemillError";
   /** What kind of failure it was. */
@@ -89,7 +93,7 @@ export class TidemillError extends Error {
   readonly reason: ErrorReason | (string & {});
   /** The gRPC code, if a status came. */
   readonly code: Code | undefined;
-  /** The message alone, without reason, code and violations. */
+  /** What the server or this side said, without reason, code and the list of violations. */
   readonly detail: string;
   /** Every violation the server named. */
   readonly violations: readonly Violation[];
@@ -118,6 +122,16 @@ export class TidemillError extends Error {
     this.address = fields.address ?? "";
     this.idempotencyKey = fields.idempotencyKey;
     this.tlsProblem = fields.tlsProblem;
+    for (const [name, value] of Object.entries(this)) {
+      if (!PRINTED.has(name) || value === undefined || value === "")
+        Object.defineProperty(this, name, { enumerable: false });
+    }
+    beginAtCaller(this, new.target);
+  }
+
+  /** Everything as plain data, for `JSON.stringify`. */
+  toJSON(): Record<string, unknown> {
+    return { name: this.name, message: this.message, ...this.fields() };
   }
 
   /**
@@ -152,8 +166,9 @@ function describe(fields: ErrorFields): string {
     deadline_exceeded: () => detail,
     invalid: () => detail,
   }[kind]();
-  const violations = (fields.violations ?? []).map((found) => `; ${found.subject}: ${found.description}`);
-  return head + violations.join("");
+  // The server's own text has a single violation in full.
+  const more = (fields.violations ?? []).filter((found) => !detail.includes(found.description));
+  return head + more.map((found) => `; ${found.subject}: ${found.description}`).join("");
 }
 
 /** The input or the configuration is refused on this side. */

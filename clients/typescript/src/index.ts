@@ -56,5 +56,5 @@ export { shutdownSignal, Worker, type RunOptions, type WorkerOptions, type Worke
 export { Context, ReportError } from "./worker/context.js";
 export { Failure, type FailureOptions } from "./worker/failure.js";
 export type { Handler } from "./worker/job.js";
-export type { TaskFacts, WorkerEvent } from "./worker/messages.js";
+export type { AttemptError, TaskFacts, WorkerEvent, WorkerEventOfType } from "./worker/messages.js";
 export { StopError, type CancelCause, type CancelRequest, type StopCause } from "./worker/stop.js";

@@ -89,7 +89,7 @@ async function enter(link: Link, limits: Limits, signal: AbortSignal): Promise<(
     return await link.line.enter(deadline.signal);
   } catch {
     signal.throwIfAborted();
-    throw link.line.why ?? deadlineExceeded(link.address, limits.deadlineMs, "not_applied");
+    throw link.line.why?.with({}) ?? deadlineExceeded(link.address, limits.deadlineMs, "not_applied");
   } finally {
     deadline.close();
   }

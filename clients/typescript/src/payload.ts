@@ -1,5 +1,6 @@
 // Input, output and chunks.
 
+import { inspect, type InspectOptions } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 
 import { PayloadSchema, type Payload as Message } from "./_gen/tidemill/v1/task_pb.js";
@@ -112,6 +113,30 @@ export class Payload {
       default:
         return null as T;
     }
+  }
+
+  /** What `JSON.stringify` shows: the JSON value, the text, or bytes in base64; null if it is empty. */
+  toJSON(): Json {
+    const { content } = this.message;
+    switch (content.case) {
+      case "json":
+        return fromValue(content.value);
+      case "text":
+        return content.value;
+      case "data":
+        return Buffer.from(content.value).toString("base64");
+      default:
+        return null;
+    }
+  }
+
+  /**
+   * What `console.log` prints.
+   * @internal
+   */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { content } = this.message;
+    return `Payload(${inspect(content.case === "data" ? content.value : this.toJSON(), options)})`;
   }
 
   /**

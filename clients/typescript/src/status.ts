@@ -33,7 +33,18 @@ export function errorOf(thrown: unknown, address: string): TidemillError {
   const found = ConnectError.from(thrown);
   // Only what came over the wire has a status, or is an HTTP answer of something that is no gRPC server.
   const answered = found.metadata.has("grpc-status") || /^(HTTP \d|unsupported content type)/.test(found.rawMessage);
-  return answered ? refusal(found, address) : local(found, address);
+  const error = answered ? refusal(found, address) : local(found, address);
+  chain(found).forEach(shorten);
+  return error;
+}
+
+/** Keeps what Node prints of a cause to its first line: the rest is bytes that were read already, and lines of the transport's own. */
+function shorten(cause: Error): void {
+  if (!(cause instanceof ConnectError || cause instanceof NotConnected)) return;
+  if (cause.cause === undefined) delete cause.cause;
+  for (const name of Object.keys(cause)) Object.defineProperty(cause, name, { enumerable: false });
+  const stack = `${cause.name}: ${cause.message}`;
+  Object.defineProperty(cause, "stack", { value: stack, writable: true, configurable: true, enumerable: false });
 }
 
 function refusal(found: ConnectError, address: string): TidemillError {

@@ -13,6 +13,7 @@ import { Worker as Thread } from "node:worker_threads";
 
 import type { Client } from "./client.js";
 import { invalid, TidemillError } from "./error.js";
+import { complaints } from "./worker/complaints.js";
 import { Host } from "./worker/host.js";
 import type { Handler } from "./worker/job.js";
 import {
@@ -46,7 +47,10 @@ export interface WorkerOptions {
   readonly connectWithinMs?: number;
   /** Name in the server's logs, at most 128 bytes. Without it: the host's name and the process id. */
   readonly name?: string;
-  /** Hears of what happens. */
+  /**
+   * Hears of what happens. Without it one line with `console.warn` tells of each attempt that failed, lease that was lost and connection that was lost or
+   * could not be made, the same at most every 5 s. `() => {}` keeps it quiet.
+   */
   readonly onEvent?: (event: WorkerEvent) => void;
 }
 
@@ -74,6 +78,7 @@ export interface WorkerStatus {
 export class Worker {
   readonly #client: Client;
   readonly #options: WorkerOptions;
+  readonly #onEvent: (event: WorkerEvent) => void;
   readonly #handlers = new Map<string, Handler>();
   readonly #memory = Pulse.memory();
   readonly #pulse = new Pulse(this.#memory);
@@ -98,6 +103,7 @@ export class Worker {
     }
     this.#client = client;
     this.#options = options;
+    this.#onEvent = options.onEvent ?? complaints();
   }
 
   /**
@@ -133,6 +139,9 @@ export class Worker {
       if (signal?.aborted) stop();
       signal?.addEventListener("abort", stop, { once: true });
       await running;
+    } catch (thrown) {
+      // Made anew, so that its stack begins where `run` was called.
+      throw thrown instanceof TidemillError ? thrown.with({}) : thrown;
     } finally {
       signal?.removeEventListener("abort", stop);
       this.#state = "ended";
@@ -228,7 +237,7 @@ export class Worker {
       this.#state = event.type;
     }
     try {
-      this.#options.onEvent?.(event);
+      this.#onEvent(event);
     } catch (thrown) {
       // A display that fails must not end the work.
       process.emitWarning(

@@ -5,6 +5,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { WorkRequestSchema, type WorkRequest } from "../_gen/tidemill/v1/worker_service_pb.js";
 import { TidemillError } from "../error.js";
 import { duration } from "../time.js";
+import type { AttemptError } from "./messages.js";
 import type { CancelCause } from "./stop.js";
 
 /** The contract keeps so many bytes of each. */
@@ -124,6 +125,13 @@ function failOf(failure: Failure, leaseToken: string): WorkRequest {
       ? {}
       : { retryAfter: duration(Math.min(Math.max(0, retryAfterMs), MOST_RETRY_AFTER_MS), "retryAfterMs") };
   return request({ case: "fail", value: { leaseToken, message, type, permanent, ...retryAfter } });
+}
+
+/** Why the attempt failed that was settled so; `undefined`: it did not fail. */
+export function attemptErrorOf(settle: WorkRequest | undefined): AttemptError | undefined {
+  if (settle?.message.case !== "fail") return undefined;
+  const { message, type, permanent } = settle.message.value;
+  return { message, type, permanent };
 }
 
 /**

@@ -33,16 +33,37 @@ export interface TaskFacts {
   readonly attempt: number;
 }
 
-/** What happens to a worker, for logs and displays. Which one, says `type`. */
-export type WorkerEvent =
+/** Why an attempt failed, as it was told to the server. */
+export interface AttemptError {
+  /** What the handler threw said; at most 8 KiB. */
+  readonly message: string;
+  /** Its class, or the type that a `Failure` named; empty if there is none. */
+  readonly type: string;
+  /** No other attempt was wanted. */
+  readonly permanent: boolean;
+}
+
+/** What happens to a worker, for logs and displays. Which one, says `type`. Where something went wrong, `error` says why. */
+export type WorkerEvent = { readonly error?: { readonly message: string } | undefined } & WorkerEventOfType;
+
+/** Every {@link WorkerEvent} by its `type`. */
+export type WorkerEventOfType =
   /** It is registered and gets tasks. */
   | { readonly type: "connected"; readonly address: string }
   /** The stream broke or could not be had; it is tried again. Tasks go on running, and their leases are kept if it is back in time. */
   | { readonly type: "disconnected"; readonly error: TidemillError }
   /** A handler starts. */
   | { readonly type: "started"; readonly task: TaskFacts }
-  /** The server has stored how an attempt ended; the state is scheduled or queued if another attempt follows. */
-  | { readonly type: "settled"; readonly task: TaskFacts; readonly state: TaskState }
+  /**
+   * The server has stored how an attempt ended; the state is scheduled or queued if another attempt follows. With an error if the attempt failed, also
+   * if the task goes on.
+   */
+  | {
+      readonly type: "settled";
+      readonly task: TaskFacts;
+      readonly state: TaskState;
+      readonly error?: AttemptError | undefined;
+    }
   /** A lease was lost; the handler was stopped, and nothing it said counts. */
   | { readonly type: "leaseLost"; readonly task: TaskFacts }
   /** The server refused what was said of a task; the message names the field and the limit. */
@@ -52,7 +73,7 @@ export type WorkerEvent =
 
 /** What a session tells of it, with errors as plain data. */
 export type SessionEvent =
-  | Exclude<WorkerEvent, { type: "disconnected" | "started" }>
+  | Exclude<WorkerEventOfType, { type: "disconnected" | "started" }>
   | { readonly type: "disconnected"; readonly error: ErrorFields };
 
 /** From the session to the host. */

@@ -19,7 +19,7 @@ import { connectionLost, resume, TidemillError } from "../error.js";
 import type { Outbox } from "../outbox.js";
 import { backoff } from "../retry.js";
 import { stateOf } from "../state.js";
-import { Failure, request, settleOf } from "./failure.js";
+import { attemptErrorOf, Failure, request, settleOf } from "./failure.js";
 import { Held } from "./held.js";
 import type { Post, Pulse, Report, SessionEvent, SessionSettings, ToHost, ToSession } from "./messages.js";
 import { cancelCauseOf, type StopCause } from "./stop.js";
@@ -257,7 +257,8 @@ export class Session {
         const held = this.#held.get(answer.value.leaseToken);
         if (!held) break;
         this.#held.delete(held.token);
-        if (held.started) this.#tell({ type: "settled", task: held.task, state: stateOf(answer.value.state) });
+        const [state, error] = [stateOf(answer.value.state), attemptErrorOf(held.settle)];
+        if (held.started) this.#tell({ type: "settled", task: held.task, state, error });
         break;
       }
       case "refused":
