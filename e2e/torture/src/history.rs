@@ -144,6 +144,8 @@ pub struct Watched {
     pub ended: bool,
     /// When the last event came, in Unix ms.
     pub last_ms: u64,
+    /// When the watcher's patience was over, in Unix ms; 0: it was not.
+    pub left_ms: u64,
 }
 
 /// What a prober saw.

@@ -58,6 +58,7 @@ impl Watched {
             refused: None,
             ended: false,
             last_ms: 0,
+            left_ms: 0,
         }
     }
 
@@ -120,6 +121,9 @@ async fn follow(shared: &Shared, watched: &mut Watched, rng: &mut Rng) {
                 return;
             }
         }
+    }
+    if !watched.ended {
+        watched.left_ms = unix_ms();
     }
 }
 
@@ -194,7 +198,10 @@ pub async fn watch_together(shared: Arc<Shared>, seed: u64) -> History {
             break;
         }
     }
-    history.watched.extend(open.into_values());
+    history.watched.extend(open.into_values().map(|mut watched| {
+        watched.left_ms = unix_ms();
+        watched
+    }));
     history
 }
 

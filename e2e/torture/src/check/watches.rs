@@ -11,6 +11,9 @@ use crate::{
     store::Stored,
 };
 
+/// A watcher hears of an end within this time: it leaves a silent stream after five seconds, and roles are started again.
+const HEARD_WITHIN_MS: u64 = 15_000;
+
 pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
     let evidence = case.evidence;
     for watched in evidence.history.watched.iter().chain(&evidence.replayed) {
@@ -19,7 +22,8 @@ pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
         if case.loss.excuses(id, task.spec.as_ref().map(|spec| spec.key.as_str())) {
             continue;
         }
-        findings.hold(Invariant::Watch, watched.refused.is_none() && watched.ended, || {
+        let ended = watched.ended || ended_later(watched, task);
+        findings.hold(Invariant::Watch, watched.refused.is_none() && ended, || {
             format!(
                 "the watch of {id} ended with {:?} after {} events",
                 watched.refused,
@@ -32,6 +36,12 @@ pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
     for (what, shown) in [("GetResult", &evidence.results), ("GetTask", &evidence.tasks)] {
         same(case, what, shown, findings);
     }
+}
+
+/// Whether the watcher had gone, or might just not have heard of it, when the task ended.
+fn ended_later(watched: &Watched, task: &Stored) -> bool {
+    let end = task.snapshot.events.last().filter(|last| last.state.is_terminal());
+    watched.left_ms > 0 && end.is_some_and(|end| end.time_ms + HEARD_WITHIN_MS > watched.left_ms)
 }
 
 /// Every number once and in order; a hole is named by `truncated`, and only what the log has lost is.
