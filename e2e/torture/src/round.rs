@@ -18,7 +18,7 @@ use crate::{
     check::{self, Verdict},
     clock::unix_ms,
     evidence::{Evidence, MemorySample, Shown},
-    faults::Injected,
+    faults::{Fault, Injected},
     history::{History, Watched},
     load::{self, LoadOptions, Shared},
     meter::Meter,
@@ -134,11 +134,11 @@ pub async fn play(options: &RoundOptions) -> Outcome {
     let last_words = supervisor.join_all().await.concat();
     let mut evidence = evidence;
     evidence.memory = memory.join_all().await.concat();
-    // A role ends by itself for one reason only: the store is another one.
-    let reason = "another identity";
-    evidence
-        .accidents
-        .extend(last_words.into_iter().filter(|words| !words.contains(reason)));
+    // A role ends by itself for one reason only: the store is another one, or, at a start, not the one that its configuration names.
+    let vanished = options.plan.has(Fault::VanishedStore);
+    let refused = |words: &String| words.contains("another identity") || words.contains("redis.store_id pins");
+    let unexplained = last_words.into_iter().filter(|words| !(vanished && refused(words)));
+    evidence.accidents.extend(unexplained);
     let outcome = judge(options, &meter, evidence, void);
     let violated = outcome.verdicts.iter().any(|verdict| verdict.violations > 0);
     if let Some(world) = Arc::into_inner(world).filter(|_| violated) {
