@@ -44,9 +44,8 @@ fn newest_file(folder: &Path) -> io::Result<Option<PathBuf>> {
         manifest => manifest?,
     };
     // file appendonly.aof.1.incr.aof seq 1 type i
-    let incremental = manifest.lines().filter(|line| line.trim_end().ends_with("type i"));
-    Ok(incremental
-        .last()
+    let newest = manifest.lines().rfind(|line| line.trim_end().ends_with("type i"));
+    Ok(newest
         .and_then(|line| line.split_whitespace().nth(1))
         .map(|name| folder.join(name)))
 }
