@@ -92,7 +92,7 @@ async fn what_the_server_refuses() {
     cli.run(&["queues", "nope"])
         .refused(3, &["QUEUE_NOT_FOUND", "`tidemill queues`"]);
     cli.run(&["get", "nonsense"])
-        .refused(2, &["INVALID_ARGUMENT", "task_id "]);
+        .refused(2, &["INVALID_ARGUMENT", "task_id: "]);
     cli.run(&["enqueue", "no good"]).refused(2, &["kind must match"]);
     let id = cli.enqueue(&["nobody", "--key", "k", "--text", "a"]);
     let reused = cli.run(&["enqueue", "nobody", "--key", "k", "--text", "b"]);
