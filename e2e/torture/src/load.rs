@@ -135,7 +135,9 @@ impl Enqueuer {
         match self.rng.u32(0..100) {
             0..10 => {
                 let count = self.rng.usize(2..24);
-                let specs = (0..count).map(|_| self.draw()).collect();
+                let mut specs: Vec<Spec> = (0..count).map(|_| self.draw()).collect();
+                // The same key twice in one call.
+                specs.extend(specs.first().filter(|_| self.rng.bool()).cloned());
                 self.batch(specs).await;
                 u32::try_from(count).unwrap_or(u32::MAX)
             }

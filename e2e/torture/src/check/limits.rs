@@ -5,6 +5,7 @@ use tidemill_model::{invariant::Invariant, state::Cause};
 use super::{Case, Findings, tasks::end_of_lease};
 use crate::{
     faults::{Fault, Injected},
+    history::Told,
     world::LEASE_TTL,
 };
 
@@ -16,6 +17,9 @@ const SERVING_AGAIN_MS: u128 = 10_000;
 const RECLAIM_MS: u64 = 2_000;
 /// More if Redis was away or its clock stepped: reaping holds off.
 const HOLD_OFF_MS: u64 = 2_000;
+
+/// When exactly memory is full, to both sides of what was noted.
+const FULL_EDGE_MS: u64 = 300;
 
 pub(super) fn check(case: &Case<'_>, findings: &mut Findings) {
     memory(case, findings);
@@ -32,10 +36,45 @@ fn memory(case: &Case<'_>, findings: &mut Findings) {
     findings.hold(Invariant::BoundedMemory, used <= limit, || {
         format!("{used} bytes of {limit} in use")
     });
+    full(case, findings);
     for sample in &case.evidence.memory {
         findings.hold(Invariant::BoundedMemory, sample.most <= ROLE_MEMORY, || {
             format!("{} had {} MiB", sample.name, sample.most >> 20)
         });
+    }
+}
+
+/// While memory is full nothing new is taken in: what is left is for settling.
+fn full(case: &Case<'_>, findings: &mut Findings) {
+    let evidence = case.evidence;
+    let full = evidence
+        .injected
+        .iter()
+        .filter(|injected| injected.fault == Fault::MemoryFull);
+    for injected in full {
+        let (from, to) = (
+            injected.from_ms + FULL_EDGE_MS,
+            injected.to_ms.saturating_sub(FULL_EDGE_MS),
+        );
+        let meanwhile = evidence
+            .history
+            .asks
+            .iter()
+            .filter(|ask| ask.sent_ms >= from && ask.answered_ms <= to);
+        for ask in meanwhile {
+            let new = |told: &Told| {
+                matches!(
+                    told,
+                    Told::Stored {
+                        deduplicated: false,
+                        ..
+                    }
+                )
+            };
+            findings.hold(Invariant::BoundedMemory, !ask.told.iter().any(new), || {
+                format!("{} was taken in while memory was full", ask.spec.key)
+            });
+        }
     }
 }
 
