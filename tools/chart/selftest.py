@@ -81,7 +81,7 @@ BREAKS = [
     (examples.check, EXAMPLE, "cooldownPeriod: 120", "cooldownPeriod: 60"),
     (torn.check, "files/start-valkey.sh", '"Expected to read "', '"Expected to write "'),
     (torn.check, "files/start-valkey.sh", "got: 0d00", "got: 0000"),
-    (torn.check, "files/start-valkey.sh", '*) echo "$report"', '*) echo y | valkey-check-aof --fix "$manifest"'),
+    (torn.check, "files/start-valkey.sh", '*) echo "$report"', '*) echo y | valkey-check-aof --fix "$newest"'),
     (objects.check, "templates/networkpolicies.yaml", '(has "gateway" $component.serves)', "true"),
 ]
 

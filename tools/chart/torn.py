@@ -1,4 +1,5 @@
-"""files/start-valkey.sh against a real server's append-only file, torn at every byte of its last transaction, and damaged in its middle."""
+"""files/start-valkey.sh against a real server's append-only file, torn at every byte after the MULTI of its last transaction, damaged in its
+middle, and empty."""
 
 import shutil
 import socket
@@ -70,6 +71,6 @@ def check(suite):
             if (left := left_of(whole[:end])) != whole[:begin]:
                 yield f"torn at {end} of {len(whole)}, the transaction began at {begin}; left: {left!r}"
         damaged = whole[:12] + b"XXXX" + whole[16:]
-        for untouched in (whole, damaged):
+        for untouched in (whole, damaged, b""):
             if (left := left_of(untouched)) != untouched:
                 yield f"not to be cut: {untouched!r}, left: {left!r}"
